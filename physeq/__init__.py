@@ -1,0 +1,1 @@
+"""physeq: write the physics once, in symbols."""
