@@ -1,0 +1,17 @@
+"""Topologies of networks: groups of nodes, bundles of edges, networkx in and out. Knows neither JAX nor SymPy."""
+
+from .constructors import complete as complete
+from .constructors import crossbar as crossbar
+from .constructors import from_edges as from_edges
+from .constructors import lattice as lattice
+from .constructors import layered as layered
+from .constructors import random_geometric as random_geometric
+from .constructors import random_regular as random_regular
+from .constructors import small_world as small_world
+from .patterns import Dense as Dense
+from .patterns import OneToOne as OneToOne
+from .patterns import Pattern as Pattern
+from .patterns import Sparse as Sparse
+from .topology import Bundle as Bundle
+from .topology import Group as Group
+from .topology import Topology as Topology
