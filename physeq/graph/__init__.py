@@ -1,5 +1,7 @@
 """Topologies of networks: groups of nodes, bundles of edges, networkx in and out. Knows neither JAX nor SymPy."""
 
+from ._from_networkx import from_networkx as from_networkx
+from ._to_networkx import to_networkx as to_networkx
 from .constructors import complete as complete
 from .constructors import crossbar as crossbar
 from .constructors import from_edges as from_edges

@@ -171,7 +171,7 @@ class Sparse(Pattern):
             row, port = (int(number) for number in np.argwhere(wrong)[0])
             raise ModelError(
                 f"bundle {name!r}: instance {row} touches node {self.indices[row, port]} of group "
-                f"{group_names[port]!r}, which has {sizes[port]} nodes numbered from 0; correct column {port} of the indices"
+                f"{group_names[port]!r}, which has {sizes[port]} nodes numbered from 0; correct column {port}"
             )
 
     def rows(self, sizes: tuple[int, ...]) -> np.ndarray:

@@ -1,0 +1,264 @@
+"""From networkx graphs of every kind to topologies."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from ..errors import ModelError
+from ._elements import MISSING, Bundle, Column, Group, Origin
+from ._text import listed
+from .patterns import Sparse
+from .topology import Topology
+
+_NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
+
+
+def from_networkx(
+    graph: nx.Graph,
+    *,
+    node_kind: str = "component",
+    edge_kind: str = "component",
+    node_group: str | None = None,
+    edge_bundle: str | None = None,
+) -> Topology:
+    """The topology of a Graph, DiGraph, MultiGraph or MultiDiGraph.
+
+    Nodes with the same attribute `node_kind` form the group of that name; when no node has it, all form the group
+    "nodes". Edges form one bundle per value of the attribute `edge_kind` ("edges" when no edge has it), pair of groups
+    and directedness; a kind that joins several pairs of groups gives bundles named "kind:source->target". With
+    `node_group` or `edge_bundle` another attribute names the groups or bundles, and the kind is only recorded.
+
+    Edges of a DiGraph are directed, unless their attribute `directed` is False. Edges of a Graph have no direction;
+    they are oriented as networkx iterates over them within one group, and between groups always from the group that
+    comes first in the order of the nodes. Numeric attributes become arrays, NaN where an element has none; everything
+    else is kept aside for `to_networkx`. The node attribute `pos` becomes the positions, where all nodes of a group
+    have one of the same length.
+
+    Raises `ModelError` for graphs without nodes, and where only some nodes or some edges have a kind.
+
+    >>> graph = nx.Graph([("a", "b"), ("b", "c")])
+    >>> graph.edges["a", "b"]["g"] = 2.0
+    >>> net = from_networkx(graph)
+    >>> net.group("nodes").labels, net.bundle("edges").attributes["g"].tolist()
+    (('a', 'b', 'c'), [2.0, nan])
+    """
+    if not isinstance(graph, nx.Graph):
+        raise ModelError(
+            f"from_networkx: graph must be a networkx graph, got {type(graph).__name__}; "
+            "for arrays of edges use from_edges(sources, targets, size)"
+        )
+    labels, node_data = list(graph), [data for _, data in graph.nodes(data=True)]
+    kinds = _names("node", labels, node_data, node_kind)
+    group_names = kinds if node_group is None else _names("node", labels, node_data, node_group)
+    names, codes = _codes(group_names, "nodes", len(labels))
+    groups, local = [], np.empty(len(labels), np.int64)
+    for name, members in zip(names, _members(codes, len(names)), strict=True):
+        local[members] = np.arange(len(members))
+        kind = _one_kind("group", name, kinds, members)
+        groups.append(_group(name, kind, node_kind, members, _take(labels, members), _take(node_data, members)))
+
+    ends, keys, edge_data = _edges(graph)
+    number = dict(zip(labels, range(len(labels)), strict=True))
+    nodes = np.stack([np.fromiter(map(number.__getitem__, end), np.int64, len(end)) for end in ends], axis=1)
+    directed = _directions(graph, ends, edge_data)
+    flipped = ~directed & (codes[nodes[:, 0]] > codes[nodes[:, 1]])
+    nodes[flipped] = nodes[flipped, ::-1]
+
+    edge_labels = _Pairs(*ends)
+    kinds = _names("edge", edge_labels, edge_data, edge_kind)
+    bundle_names = kinds if edge_bundle is None else _names("edge", edge_labels, edge_data, edge_bundle)
+    edge_names, edge_codes = _codes(bundle_names, "edges", len(edge_data))
+    table = np.column_stack([edge_codes, codes[nodes], directed]) if len(nodes) else np.zeros((0, 4), int)
+    distinct, rank = _distinct_rows(table)
+    bundles = []
+    for row, members, name in zip(
+        distinct, _members(rank, len(distinct)), _bundle_names(distinct, edge_names, names), strict=True
+    ):
+        kind = _one_kind("bundle", name, kinds, members)
+        data = _take(edge_data, members)
+        columns = _columns(data, edge_kind if kind is not None else None)
+        origin = Origin(members, columns, edge_kind, flipped[members], None if keys is None else _take(keys, members))
+        bundles.append(
+            Bundle(
+                name,
+                (names[row[1]], names[row[2]]),
+                Sparse(local[nodes[members]]),
+                kind=kind,
+                directed=bool(row[3]),
+                attributes=_numeric_columns(columns, leave_out="directed"),
+                origin=origin,
+            )
+        )
+    return Topology(tuple(groups), tuple(bundles), dict(graph.graph))
+
+
+def _group(name: str, kind: str | None, kind_attribute: str, members: np.ndarray, labels: list, data: list) -> Group:
+    columns = _columns(data, kind_attribute if kind is not None else None)
+    positions = _positions(columns["pos"].values) if "pos" in columns else None
+    if positions is not None:
+        columns["pos"] = Column(columns["pos"].values, positions)
+    attributes = _numeric_columns(columns, leave_out=None if positions is None else "pos")
+    origin = Origin(members, columns, kind_attribute)
+    return Group(name, len(members), tuple(labels), kind, positions, attributes, origin)
+
+
+class _Pairs(Sequence):
+    """The ends of the edges as a sequence of pairs, made only when an error message asks for them."""
+
+    def __init__(self, sources: Sequence, targets: Sequence):
+        self.sources, self.targets = sources, targets
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def __getitem__(self, position):
+        return self.sources[position], self.targets[position]
+
+
+def _edges(graph: nx.Graph) -> tuple[list[tuple], tuple | None, Sequence[Mapping]]:
+    """The two ends, the keys (of multigraphs) and the data of all edges."""
+    if graph.is_multigraph():
+        sources, targets, keys, data = tuple(zip(*graph.edges(keys=True, data=True), strict=True)) or ((),) * 4
+        return [sources, targets], keys, data
+    sources, targets, data = tuple(zip(*graph.edges(data=True), strict=True)) or ((),) * 3
+    return [sources, targets], None, data
+
+
+def _directions(graph: nx.Graph, ends: list[tuple], data: Sequence[Mapping]) -> np.ndarray:
+    marks = [one.get("directed", MISSING) for one in data]
+    if graph.is_directed():
+        wrong = [k for k, mark in enumerate(marks) if mark is not MISSING and not isinstance(mark, bool | np.bool_)]
+        mend = "write directed=False on an edge without direction, and nothing on the others"
+    else:
+        wrong = [k for k, mark in enumerate(marks) if isinstance(mark, bool | np.bool_) and mark]
+        mend = "edges of an undirected graph have no direction: use a DiGraph, with directed=False on the other edges"
+    if wrong:
+        edges = listed((ends[0][k], ends[1][k]) for k in wrong)
+        raise ModelError(f"edges {edges} have the attribute directed={marks[wrong[0]]!r}; {mend}")
+    if not graph.is_directed():
+        return np.zeros(len(data), bool)
+    return np.fromiter((mark is MISSING or bool(mark) for mark in marks), bool, len(data))
+
+
+def _names(what: str, labels: Sequence, data: Sequence[Mapping], attribute: str) -> list[str] | None:
+    """The attribute that names the kind of every element; None when no element has it."""
+    values = [one.get(attribute) for one in data]
+    types = set(map(type, values))
+    if types <= {type(None)}:
+        return None
+    if type(None) in types:
+        without = [labels[k] for k, value in enumerate(values) if value is None]
+        raise ModelError(
+            f"{what}s {listed(without)} have no attribute {attribute!r}, but others have; "
+            f"give it to every {what}, or to none"
+        )
+    if not all(issubclass(one, str) for one in types) or "" in values:
+        k = next(k for k, value in enumerate(values) if not isinstance(value, str) or not value)
+        raise ModelError(
+            f"{what} {labels[k]!r}: attribute {attribute!r} must be a name, a non-empty string, got {values[k]!r}"
+        )
+    return values
+
+
+def _codes(values: list[str] | None, default: str, count: int) -> tuple[list[str], np.ndarray]:
+    """The distinct names in order of appearance, and for every element the number of its name."""
+    if values is None:
+        return [default], np.zeros(count, np.int64)
+    number = {name: code for code, name in enumerate(dict.fromkeys(values))}
+    return list(number), np.fromiter(map(number.__getitem__, values), np.int64, count)
+
+
+def _distinct_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows in order of appearance, and for every row the number of its equal."""
+    widths = table.max(axis=0, initial=0) + 1
+    keys = np.zeros(len(table), np.int64)  # one number per row: np.unique over rows is many times slower
+    for column, width in zip(table.T, widths, strict=True):
+        keys = keys * width + column
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    by_appearance = np.argsort(first)
+    return table[first[by_appearance]], np.argsort(by_appearance)[inverse]
+
+
+def _members(codes: np.ndarray, count: int) -> list[np.ndarray]:
+    """The elements of each code, in order."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(codes, minlength=count))[:-1]) if count else []
+
+
+def _one_kind(what: str, name: str, kinds: list[str] | None, members: np.ndarray) -> str | None:
+    if kinds is None or not len(members):
+        return None
+    found = dict.fromkeys(_take(kinds, members))
+    if len(found) > 1:
+        raise ModelError(f"{what} {name!r} mixes the kinds {listed(found)}; give each kind a {what} of its own")
+    return next(iter(found))
+
+
+def _bundle_names(rows: np.ndarray, edge_names: list[str], group_names: list[str]) -> list[str]:
+    """One name per row (name, source group, target group, directed): as short as unambiguous."""
+    result = []
+    for name, source, target, directed in rows.tolist():
+        alike = [row for row in rows.tolist() if row[0] == name]
+        mixed = [name, source, target, 1 - directed] in alike  # the same ends with and without direction
+        arrow = "--" if mixed and not directed else "->"
+        ends = f":{group_names[source]}{arrow}{group_names[target]}"
+        result.append(edge_names[name] + (ends if len(alike) > 1 else ""))
+    return result
+
+
+def _take(values: Sequence, members: np.ndarray) -> list:
+    return [values[k] for k in members.tolist()]
+
+
+def _columns(data: Sequence[Mapping[str, Any]], leave_out: str | None) -> dict[str, Column]:
+    columns = {}
+    for name in dict.fromkeys(chain.from_iterable(data)):
+        if name != leave_out:
+            values = [one.get(name, MISSING) for one in data]
+            columns[name] = Column(values, _numeric(values) if isinstance(name, str) else None)
+    return columns
+
+
+def _numeric_columns(columns: Mapping[str, Column], leave_out: str | None) -> dict[str, np.ndarray]:
+    return {name: column.array for name, column in columns.items() if column.array is not None and name != leave_out}
+
+
+def _numeric(values: list) -> np.ndarray | None:
+    """Bools, integers or floats as a read-only array, with NaN for what is missing; None for anything else."""
+    types = set(map(type, values))
+    present = types - {type(MISSING)}
+    if not present or not all(issubclass(one, _NUMBERS) for one in present):
+        return None
+    dtype: type = float
+    if present == types and all(issubclass(one, bool | np.bool_) for one in types):
+        dtype = bool
+    elif present == types and all(issubclass(one, int | np.integer) and one is not bool for one in types):
+        dtype = np.int64
+    try:
+        array = _array(values if present == types else [np.nan if v is MISSING else v for v in values], dtype)
+    except OverflowError:  # integers beyond 64 bits, or beyond the range of floats
+        try:
+            array = _array(values, float)
+        except OverflowError:
+            return None
+    return array
+
+
+def _positions(values: Iterable[Any]) -> np.ndarray | None:
+    values = list(values)
+    if any(value is MISSING for value in values):
+        return None
+    try:
+        array = _array(values, float)
+    except (TypeError, ValueError, OverflowError):  # ragged, or not numbers: nothing to draw with
+        return None
+    return array if array.ndim == 2 and array.shape[1] else None
+
+
+def _array(values: list, dtype: type) -> np.ndarray:
+    array = np.array(values, dtype=dtype)
+    array.setflags(write=False)
+    return array
