@@ -13,9 +13,12 @@ from ..errors import ModelError
 def real_array(what: str, values: ArrayLike) -> NDArray[np.float32]:
     """Return `values` as a new float32 array, or say why they are not real numbers.
 
-    **Arguments:** `what`: the name used in messages; `values`: anything that numpy reads as an array.
+    Args:
+        what: the name used in messages.
+        values: anything that numpy reads as an array.
 
-    **Raises:** `ModelError` where the rows differ in length or the entries are not real numbers.
+    Raises:
+        ModelError: the rows differ in length or the entries are not real numbers.
     """
     try:
         array = np.asarray(values)

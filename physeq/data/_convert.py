@@ -39,7 +39,8 @@ def raw_targets(what: str, values: ArrayLike) -> NDArray:
 def count_classes(train: NDArray, test: NDArray) -> int:
     """Return the largest integer label of both parts plus one, at least 1.
 
-    **Raises:** `ModelError` where there would be more classes than training rows: those are numbers, not labels.
+    Raises:
+        ModelError: there would be more classes than training rows: those are numbers, not labels.
     """
     classes = 1 + max(int(part.max()) if part.size else 0 for part in (train, test))
     if classes > len(train) > 0:
@@ -77,7 +78,8 @@ def coded_targets(what: str, raw: NDArray, classes: int | None) -> tuple[NDArray
 def row_numbers(part: str, rows: Rows | None, available: int) -> NDArray[np.integer] | slice:
     """Return what selects the rows of a part: all (`None`), the first so many (an integer), or row numbers.
 
-    **Raises:** `ModelError` where a row is asked for that is not there.
+    Raises:
+        ModelError: a row is asked for that is not there.
     """
     if rows is None:
         return slice(None)

@@ -18,26 +18,26 @@ from ._split import shuffled_split, stratified_split
 class Dataset:
     """Inputs and targets of a supervised task, split into training and test rows; read-only.
 
-    **Fields:**
-
-    - `name`: the name in reports.
-    - `train_inputs`, `test_inputs`: float32, `(rows, features)`; images are flat. The loaders of physeq give
-      values in [0, 1].
-    - `train_targets`, `test_targets`: float32, `(rows, outputs)`; one-hot rows for classes, real values otherwise.
-    - `train_labels`, `test_labels`: integers `(rows,)`, or `None` for regression.
-    - `classes`: the number of classes, or `None` for regression.
-    - `image_shape`: the shape of one input as an image, such as `(28, 28)`, or `None`.
-    - `source`: where the numbers come from, in words.
-
     A data set without a test part has test arrays of zero rows (`has_test` is then false).
 
-    **Raises:** `ModelError` that names the array, and the first bad row where one is at fault.
+    Attributes:
+        name: the name in reports.
+        train_inputs: float32, `(rows, features)`; images are flat. The loaders of physeq give values in [0, 1].
+        train_targets: float32, `(rows, outputs)`; one-hot rows for classes, real values otherwise.
+        test_inputs: like `train_inputs`.
+        test_targets: like `train_targets`.
+        train_labels: integers `(rows,)`, or None for regression.
+        test_labels: like `train_labels`.
+        classes: the number of classes, or None for regression.
+        image_shape: the shape of one input as an image, such as `(28, 28)`, or None.
+        source: where the numbers come from, in words.
 
-    ```python
-    from physeq.data import Dataset
-    xor = Dataset.from_arrays("xor", [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])
-    assert xor.train_targets.shape == (4, 2) and xor.classes == 2
-    ```
+    Raises:
+        ModelError: an array is at fault; the message names it, and its first bad row.
+
+    >>> xor = Dataset.from_arrays("xor", [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])
+    >>> xor.train_targets.shape, xor.classes
+    ((4, 2), 2)
     """
 
     name: str
@@ -105,25 +105,25 @@ class Dataset:
     ) -> Dataset:
         """Make a data set of your own arrays; they are copied, checked and turned into float32.
 
-        **Arguments:**
+        Args:
+            name: the name in reports.
+            train_inputs: `(rows, features)`, or images `(rows, height, width, ...)`, which are flattened and set
+                `image_shape`; `(rows,)` is read as one feature.
+            train_targets: integers `(rows,)` are class labels and become one-hot rows; floating-point `(rows,)` or
+                `(rows, outputs)` are real targets. With `classes`, a matrix `(rows, classes)` is taken as the code
+                of the classes, its largest column being the label.
+            test_inputs: like `train_inputs`; without both test arrays the test part is empty, see `holdout`.
+            test_targets: like `train_targets`.
+            classes: number of classes; by default the largest label of either part plus one.
+            image_shape: the shape of one input where the inputs are flat.
+            source: where the numbers come from, in words.
 
-        - `train_inputs`, `test_inputs`: `(rows, features)`, or images `(rows, height, width, ...)`, which are
-          flattened and set `image_shape`; `(rows,)` is read as one feature.
-        - `train_targets`, `test_targets`: integers `(rows,)` are class labels and become one-hot rows; floating-point
-          `(rows,)` or `(rows, outputs)` are real targets. With `classes`, a matrix `(rows, classes)` is taken as the
-          code of the classes, its largest column being the label.
-        - `classes`: number of classes; by default the largest label of either part plus one.
-        - `image_shape`: the shape of one input where the inputs are flat.
+        Raises:
+            ModelError: a NaN, an infinity, a wrong label or a wrong shape; the message names the array and the row.
 
-        **Returns:** a `Dataset`; without test arrays its test part is empty, see `holdout`.
-
-        **Raises:** `ModelError` that names the array and the first row with a NaN, an infinity or a wrong label.
-
-        ```python
-        from physeq.data import Dataset
-        line = Dataset.from_arrays("line", [[0.0], [0.5], [1.0]], [0.0, 1.0, 2.0])
-        assert line.train_targets.shape == (3, 1) and line.classes is None
-        ```
+        >>> line = Dataset.from_arrays("line", [[0.0], [0.5], [1.0]], [0.0, 1.0, 2.0])
+        >>> line.train_targets.shape, line.classes
+        ((3, 1), None)
         """
         if (test_inputs is None) != (test_targets is None):
             missing = "test_inputs" if test_inputs is None else "test_targets"
@@ -181,14 +181,16 @@ class Dataset:
     def take(self, train: Rows | None = None, test: Rows | None = None) -> Dataset:
         """Return a data set with some of the rows.
 
-        **Arguments:** `train`, `test`: how many of the first rows, or the row numbers themselves; `None` keeps all.
+        Args:
+            train: how many of the first training rows, or the row numbers themselves; None keeps all.
+            test: the same for the test rows.
 
-        **Raises:** `ModelError` where there are not so many rows.
+        Raises:
+            ModelError: there are not so many rows.
 
-        ```python
-        from physeq.data import two_moons
-        assert len(two_moons().take(train=50).train_inputs) == 50
-        ```
+        >>> from physeq.data import two_moons
+        >>> len(two_moons().take(train=50).train_inputs)
+        50
         """
         rows_of_train = row_numbers("train", train, len(self.train_inputs))
         rows_of_test = row_numbers("test", test, len(self.test_inputs))
@@ -199,15 +201,17 @@ class Dataset:
 
         Choose hyper-parameters on `data.holdout(0.1)` and look at the test rows of `data` once, at the end.
 
-        **Arguments:** `fraction`: share of the training rows to hold out, in (0, 1); `seed`: of the shuffle.
+        Args:
+            fraction: share of the training rows to hold out, in (0, 1).
+            seed: of the shuffle.
 
-        **Raises:** `ModelError` where one of the two parts would be empty.
+        Raises:
+            ModelError: one of the two parts would be empty.
 
-        ```python
-        from physeq.data import two_moons
-        parts = two_moons(train=200).holdout(0.25)
-        assert (len(parts.train_inputs), len(parts.test_inputs)) == (150, 50)
-        ```
+        >>> from physeq.data import two_moons
+        >>> parts = two_moons(train=200).holdout(0.25)
+        >>> len(parts.train_inputs), len(parts.test_inputs)
+        (150, 50)
         """
         rows = len(self.train_inputs)
         held = round(fraction * rows)
@@ -249,20 +253,19 @@ class Dataset:
     ) -> Dataset:
         """Return a data set mapped linearly from the range of the training rows to another range.
 
-        **Arguments:**
+        Args:
+            inputs: the new (low, high) of the training values, such as (-1, 1); None leaves them. Test values are
+                mapped alike and may lie outside.
+            targets: the same for the targets.
+            per_column: map each column by its own range (columns of different units) instead of all by one (pixels).
+                A constant column goes to low.
 
-        - `inputs`, `targets`: the new `(low, high)` of the training values, such as `(-1, 1)`; `None` leaves them.
-          Test values are mapped alike and may lie outside.
-        - `per_column`: map each column by its own range (columns of different units) instead of all by one (pixels).
-          A constant column goes to `low`.
+        Raises:
+            ModelError: low is not below high, or nothing is asked for.
 
-        **Raises:** `ModelError` where low is not below high, or nothing is asked for.
-
-        ```python
-        from physeq.data import two_moons
-        signed = two_moons().scaled(targets=(-1, 1))
-        assert signed.train_targets.min() == -1
-        ```
+        >>> from physeq.data import two_moons
+        >>> float(two_moons().scaled(targets=(-1, 1)).train_targets.min())
+        -1.0
         """
         if inputs is None and targets is None:
             raise ModelError("scaled() was given no range: pass inputs=(low, high), targets=(low, high) or both.")

@@ -19,8 +19,12 @@ from ._idx import parse_idx, read_content
 class ImageFiles:
     """Four IDX files of a labelled image set: names, sha256 of the raw (unfolded) files, and the pixel scale.
 
-    **Fields:** `name` as in `load`; `title` in sentences; `sums`: file name → sha256, in the order training images,
-    training labels, test images, test labels; `classes`; `source`: where the numbers come from, in words.
+    Attributes:
+        name: as in `load`.
+        title: the name in sentences.
+        sums: {file name: sha256}, in the order training images, training labels, test images, test labels.
+        classes: the number of classes.
+        source: where the numbers come from, in words.
     """
 
     name: str
@@ -106,7 +110,8 @@ def verify(content: bytes, expected: str, what: str) -> None:
 def find_files(files: ImageFiles, directory: Path | str | None = None) -> list[Path]:
     """Return the paths of all files of a set, in the order of `files.sums`, from the first folder that has them all.
 
-    **Raises:** `ModelError` that says which command obtains the set, and what an incomplete folder lacks.
+    Raises:
+        ModelError: no folder has them all; the message has the command that obtains the set, and what is lacking.
     """
     folders = search_folders(files.name, directory)
     incomplete = ""
@@ -127,7 +132,8 @@ def find_files(files: ImageFiles, directory: Path | str | None = None) -> list[P
 def load_images(files: ImageFiles, directory: Path | str | None = None) -> Dataset:
     """Find, verify and parse the four files of an image set; pixels become float32 in [0, 1], labels one-hot.
 
-    **Raises:** `ModelError` for a missing file, a wrong sum, a malformed file, or images without their labels.
+    Raises:
+        ModelError: a missing file, a wrong sum, a malformed file, or images without their labels.
     """
     arrays: list[NDArray] = []
     for path, (file_name, expected), rank in zip(

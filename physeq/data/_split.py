@@ -30,16 +30,18 @@ def stratified_split(labels: NDArray[np.integer], test: int, seed: int) -> Split
     Class c gets floor(test · n_c / n) test rows; the rows left over go to the classes with the largest
     remainders (ties to the smaller label), so exactly `test` rows are taken.
 
-    **Arguments:** `labels`: integers `(rows,)`; `test`: number of test rows, 0 < test < rows; `seed`: of the shuffle.
+    Args:
+        labels: integers `(rows,)`.
+        test: number of test rows, 0 < test < rows.
+        seed: of the shuffle.
 
-    **Returns:** row numbers `(rows − test,)` and `(test,)`, both in random order.
+    Returns:
+        Row numbers `(rows − test,)` and `(test,)`, both in random order.
 
-    ```python
-    import numpy as np
-    from physeq.data import stratified_split
-    train, test = stratified_split(np.array([0] * 8 + [1] * 4), 3, seed=0)
-    assert len(test) == 3 and (test < 8).sum() == 2
-    ```
+    >>> labels = np.array([0] * 8 + [1] * 4)
+    >>> train, test = stratified_split(labels, 3, seed=0)
+    >>> sorted(labels[test].tolist())
+    [0, 0, 1]
     """
     values, counts = np.unique(labels, return_counts=True)
     # Integer arithmetic: a float quota could move a row between classes by round-off.

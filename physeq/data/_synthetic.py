@@ -15,16 +15,17 @@ def two_moons(*, train: int = 400, test: int = 200, noise: float = 0.1, seed: in
     With angle a uniform in [0, π] and Gaussian noise of deviation `noise`, class 0 is (cos a, sin a) and class 1 is
     (1 − cos a, ½ − sin a); then (x, y) → ((x + 1.5) / 4, (y + 1) / 2.5), clipped to [0, 1].
 
-    **Arguments:** `train`, `test`: numbers of rows, half of each class (class 0 gets the odd one); `noise` ≥ 0, in
-    radii; `seed`: of the angles and of the noise.
+    Args:
+        train: number of training rows, half of each class (class 0 gets the odd one).
+        test: number of test rows, likewise.
+        noise: deviation of the noise in radii, at least 0.
+        seed: of the angles and of the noise.
 
-    **Raises:** `ModelError` for fewer than two training rows, a negative number of test rows or negative noise.
+    Raises:
+        ModelError: fewer than two training rows, a negative number of test rows, or negative noise.
 
-    ```python
-    from physeq.data import two_moons
-    data = two_moons(train=100, test=50, noise=0.0)
-    assert data.train_inputs.shape == (100, 2) and data.classes == 2
-    ```
+    >>> two_moons(train=100, test=50, noise=0.0).train_inputs.shape
+    (100, 2)
     """
     _check(train, test, noise, smallest=2)
     generator = np.random.default_rng(seed)
@@ -45,16 +46,18 @@ def two_moons(*, train: int = 400, test: int = 200, noise: float = 0.1, seed: in
 def sine(*, train: int = 200, test: int = 100, noise: float = 0.05, seed: int = 0) -> Dataset:
     """One period of a sine, for regression: y = sin(2π x) with x in [0, 1].
 
-    **Arguments:** `train`, `test`: numbers of rows; training inputs are uniform at random with Gaussian noise of
-    deviation `noise` on the targets; test inputs are evenly spaced with exact targets; `seed`: of both draws.
+    Args:
+        train: number of training rows; their inputs are uniform at random.
+        test: number of test rows; their inputs are evenly spaced and their targets exact.
+        noise: deviation of the Gaussian noise on the training targets, at least 0.
+        seed: of both draws.
 
-    **Raises:** `ModelError` for no training rows, a negative number of test rows or negative noise.
+    Raises:
+        ModelError: no training rows, a negative number of test rows, or negative noise.
 
-    ```python
-    from physeq.data import sine
-    data = sine(noise=0.0)
-    assert data.outputs == 1 and data.classes is None
-    ```
+    >>> data = sine(noise=0.0)
+    >>> data.outputs, data.classes
+    (1, None)
     """
     _check(train, test, noise, smallest=1)
     generator = np.random.default_rng(seed)
