@@ -1,0 +1,35 @@
+"""Declaring and deriving: symbols, components, systems, structure. SymPy only, never JAX."""
+
+from physeq.symbolic.component import Component as Component
+from physeq.symbolic.component import Edge as Edge
+from physeq.symbolic.component import Node as Node
+from physeq.symbolic.component import Slot as Slot
+from physeq.symbolic.derivation import CostForm as CostForm
+from physeq.symbolic.derivation import Derivation as Derivation
+from physeq.symbolic.derivation import derive as derive
+from physeq.symbolic.distributions import Constant as Constant
+from physeq.symbolic.distributions import Distribution as Distribution
+from physeq.symbolic.distributions import FanInUniform as FanInUniform
+from physeq.symbolic.distributions import GlorotUniform as GlorotUniform
+from physeq.symbolic.distributions import Normal as Normal
+from physeq.symbolic.distributions import Uniform as Uniform
+from physeq.symbolic.functions import clip as clip
+from physeq.symbolic.functions import hard_sigmoid as hard_sigmoid
+from physeq.symbolic.functions import logcosh as logcosh
+from physeq.symbolic.functions import sigmoid as sigmoid
+from physeq.symbolic.functions import softplus as softplus
+from physeq.symbolic.functions import xlogx as xlogx
+from physeq.symbolic.place import Clamp as Clamp
+from physeq.symbolic.place import Drive as Drive
+from physeq.symbolic.place import Feed as Feed
+from physeq.symbolic.place import Readout as Readout
+from physeq.symbolic.structure import Structure as Structure
+from physeq.symbolic.structure import SystemClass as SystemClass
+from physeq.symbolic.symbols import coordinate as coordinate
+from physeq.symbolic.symbols import drive as drive
+from physeq.symbolic.symbols import parameter as parameter
+from physeq.symbolic.symbols import signal as signal
+from physeq.symbolic.symbols import target as target
+from physeq.symbolic.symbols import time as time
+from physeq.symbolic.system import Placement as Placement
+from physeq.symbolic.system import System as System

@@ -1,0 +1,195 @@
+"""`derive`: the symbolic stage of a system, once per kind of component, whatever the number of elements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy as sp
+
+from physeq.errors import ModelError
+from physeq.symbolic.connectivity import Floating, floating, unreached_outputs
+from physeq.symbolic.forms import PlacementForm, placement_form
+from physeq.symbolic.local import LocalForm, local_form, placed_symbol
+from physeq.symbolic.place import Clamp, Drive, NodeSet
+from physeq.symbolic.reduction import Variable, clamped_mask, variables
+from physeq.symbolic.separate import Term, separate
+from physeq.symbolic.structure import Structure, structure
+from physeq.symbolic.symbols import Coordinate, LocalSymbol, Parameter, StateSymbol, Target
+from physeq.symbolic.system import System
+
+
+@dataclass(frozen=True, eq=False)
+class CostForm:
+    """The cost C, per output node (or readout unit): its density, its variable and its target.
+
+    Attributes:
+        density: C_k in `variable` and `target`.
+        variable: the output unknown, or the readout's z.
+        derivative: ∂C_k/∂variable.
+        readout_terms: separated drive of the readout, Σ c(p_jk) a(x_j), or None without a readout.
+        unknowns: {group: the output Variable}.
+    """
+
+    density: sp.Expr
+    variable: StateSymbol
+    target: Target | None
+    derivative: sp.Expr
+    readout_terms: tuple[Term, ...] | None
+    unknowns: Mapping[str, Variable]
+
+
+@dataclass(frozen=True, eq=False)
+class Derivation:
+    """What the symbolic stage found; compiled models and pages both read it.
+
+    Attributes:
+        system: the declared system.
+        variables: {(group, coordinate): Variable}.
+        forms: one steady-state form per placement, in the system's order.
+        locals: {group: LocalForm} of every group that is not held as a whole.
+        placed: {placement: {parameter: its symbol on pages}}.
+        held: groups whose nodes are all clamped.
+        per_element: placements evaluated element by element instead of through messages.
+        cost: the cost's form, or None.
+        structure: the structure report.
+    """
+
+    system: System
+    variables: Mapping[tuple[str, Coordinate], Variable]
+    forms: tuple[PlacementForm, ...]
+    locals: Mapping[str, LocalForm]
+    placed: Mapping[str, Mapping[Parameter, LocalSymbol]]
+    held: frozenset[str]
+    per_element: frozenset[str]
+    cost: CostForm | None
+    structure: Structure
+
+    def form(self, placement: str) -> PlacementForm:
+        """The form of the placement of that name."""
+        return next(form for form in self.forms if form.placement is self.system.placement(placement))
+
+    def group_variables(self, group: str) -> tuple[Variable, ...]:
+        """The unknowns of a group."""
+        return tuple(v for (g, _), v in self.variables.items() if g == group)
+
+    @cached_property
+    def floating(self) -> tuple[Floating, ...]:
+        """Sets of nodes whose common level nothing fixes."""
+        return floating(self.system, tuple(self.variables.values()), self.forms)
+
+    @cached_property
+    def unreached_outputs(self) -> tuple:
+        """Labels of outputs that no input influences."""
+        return unreached_outputs(self.system, tuple(self.variables.values()), self.forms)
+
+    def node_variable(self, group: str, coordinate: str | None, what: str) -> Variable:
+        """The unknown that an input or output means on a group; ModelError where the coordinate must be named."""
+        found = self.group_variables(group)
+        if coordinate is None and len(found) == 1:
+            return found[0]
+        for v in found:
+            if coordinate in (v.coordinate.name, v.key):
+                return v
+        names = [v.key for v in found]
+        raise ModelError(f"{what}: group {group!r} has coordinates {names}; say which, e.g. Clamp(nodes, coordinate={names[0]!r})")
+
+
+def derive(system: System, *, per_element: Iterable[str] = ()) -> Derivation:
+    """Derive a system's equations, steady state, local forms and structure.
+
+    Args:
+        system: the declared system.
+        per_element: names of bundles to evaluate element by element even where their template separates.
+
+    Raises:
+        ModelError: a component whose derivative does not exist, a group without terms, a cost in the wrong variable.
+
+    >>> import physeq as pq
+    >>> s, w, b = pq.coordinate("s"), pq.parameter("w"), pq.parameter("b")
+    >>> unit = pq.Node("unit", potential=s**2 / 2 - b * s, dissipation=s.dot**2 / 2)
+    >>> synapse = pq.Edge("synapse", potential=-w * s.source * s.target)
+    >>> d = derive(pq.System(pq.layered([4, 3, 2]), nodes=unit, edges=synapse, inputs="input"))
+    >>> d.structure.system_class.value, d.structure.conservative, d.locals["hidden"].force["s"]
+    ('first order', True, H1@hidden - s + b@hidden)
+    """
+    found = {(v.group, v.coordinate): v for v in variables(system)}
+    held = frozenset(
+        g.name for g in system.topology.groups if g.size and bool(clamped_mask(system, g.name).all())
+    )
+    forms = tuple(placement_form(p, found, held) for p in system.placements)
+    known = {p.name for p in system.placements}
+    if unknown := set(per_element) - known:
+        raise ModelError(f"per_element names {sorted(unknown)}, but the placements are {sorted(known)}")
+    element_wise = frozenset(per_element) | {
+        f.placement.name
+        for f in forms
+        if not f.local and (not f.separable or f.placement.component.signals)
+    }
+    counts: dict[str, int] = {}
+    for placement in system.placements:
+        for p in placement.component.parameters:
+            counts[p.latex_name] = counts.get(p.latex_name, 0) + 1
+    placed = {
+        p.name: {q: placed_symbol(q, p.name, counts[q.latex_name] == 1) for q in p.component.parameters}
+        for p in system.placements
+    }
+    cost = _cost_form(system, found)
+    bounded = frozenset(
+        f.placement.group_of(f.placement.component.slot(s).port)
+        for f in forms
+        for s, interval in f.placement.component.bounds.items()
+        if any(end not in (sp.oo, -sp.oo) for end in interval)
+    )
+    locals_ = {}
+    for group in dict.fromkeys(v.group for v in found.values()):
+        if group in held:
+            continue
+        here = tuple(v for (g, _), v in found.items() if g == group)
+        density = cost.density if cost and cost.readout_terms is None and group in cost.unknowns else None
+        locals_[group] = local_form(group, here, forms, placed, element_wise, density, bounded)
+    return Derivation(
+        system, found, forms, locals_, placed, held, element_wise, cost, structure(found, forms, system.cost)
+    )
+
+
+def _cost_form(system: System, found: Mapping) -> CostForm | None:
+    if system.cost is None:
+        return None
+    unknowns = {}
+    for group in system.outputs.groups:
+        here = [v for (g, _), v in found.items() if g == group]
+        wanted = system.readout.drive if system.readout else system.cost
+        matching = [v for v in here if wanted.has(v.symbol)]
+        if len(matching) != 1:
+            options = " or ".join(str(v.symbol) for v in here)
+            raise ModelError(
+                f"cost {wanted}: output group {group!r} has the unknown {options} (a coordinate that nothing holds is "
+                "reduced to its rate); write the cost in that"
+            )
+        unknowns[group] = matching[0]
+    targets = [s for s in system.cost.free_symbols if isinstance(s, Target)]
+    states = {s for s in system.cost.free_symbols if isinstance(s, StateSymbol)}
+    variable = system.readout.output if system.readout else next(iter(unknowns.values())).symbol
+    if states - {variable}:
+        raise ModelError(f"cost: it may hold {variable} and a target, but it holds {sorted(map(str, states - {variable}))}")
+    terms = None
+    if system.readout is not None:
+        x = {v.symbol for v in unknowns.values()}
+        terms = separate(system.readout.drive, x, set())
+        if terms is None:
+            raise ModelError(f"readout drive {system.readout.drive} must separate into parameter × feature, such as w*s")
+    return CostForm(
+        system.cost, variable, targets[0] if targets else None, sp.diff(system.cost, variable), terms, unknowns
+    )
+
+
+def clamped_inputs(system: System) -> list[tuple[str, NodeSet, str | None]]:
+    """(input name, nodes, coordinate) of every clamped input."""
+    return [(i.name, i.nodes, i.kind.coordinate) for i in system.inputs if isinstance(i.kind, Clamp)]
+
+
+def driven_inputs(system: System) -> list[tuple[str, NodeSet, str | None]]:
+    """(input name, nodes, coordinate) of every input that drives nodes with a force."""
+    return [(i.name, i.nodes, i.kind.coordinate) for i in system.inputs if isinstance(i.kind, Drive)]

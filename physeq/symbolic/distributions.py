@@ -1,0 +1,60 @@
+"""Initial distributions of parameters: records only; the compiled model draws from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Base class of the initial distributions; a subclass is a frozen record of its numbers.
+
+    To add one, subclass this record and register a sampler for it with
+    `physeq.compile.initialise.sample.register`.
+    """
+
+
+@dataclass(frozen=True)
+class Constant(Distribution):
+    """Every element starts at `value`.
+
+    >>> Constant(0.5)
+    Constant(value=0.5)
+    """
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Uniform(Distribution):
+    """Uniform on [`low`, `high`)."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Normal(Distribution):
+    """Normal with `mean` and standard deviation `std`."""
+
+    mean: float = 0.0
+    std: float = 1.0
+
+
+@dataclass(frozen=True)
+class FanInUniform(Distribution):
+    """Uniform in ±`scale`/√n, n the number of edges that arrive at a target node (the fan-in).
+
+    With `positive=True` the absolute value of the draw is taken, as for conductances.
+    """
+
+    scale: float = 1.0
+    positive: bool = False
+
+
+@dataclass(frozen=True)
+class GlorotUniform(Distribution):
+    """Uniform in ±`scale`·√(6/(n_sources + n_targets)); `positive=True` takes the absolute value."""
+
+    scale: float = 1.0
+    positive: bool = False

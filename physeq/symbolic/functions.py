@@ -1,0 +1,136 @@
+"""Named functions that SymPy lacks, with derivatives that stay named and numerically safe.
+
+The compiled model evaluates each by a stable primitive (log(1 + eˣ) does not overflow), and the
+pages print the name. A function is *holomorphic* when it continues to complex arguments.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+
+class NamedFunction(sp.Function):
+    """Base class of physeq's elementwise functions; subclasses set `nargs`, `fdiff` and `latex_name`."""
+
+    latex_name = ""
+    holomorphic = True
+
+    def _eval_is_real(self):
+        return all(argument.is_real for argument in self.args) or None
+
+    def _latex(self, printer, exp=None):
+        inside = ", ".join(printer._print(argument) for argument in self.args)
+        text = rf"{self.latex_name}\left({inside}\right)"
+        return text if exp is None else rf"{{{text}}}^{{{exp}}}"
+
+
+class sigmoid(NamedFunction):
+    """The logistic function 1/(1 + e⁻ˣ), with σ′ = σ(1 − σ).
+
+    >>> x = sp.Symbol("x")
+    >>> sigmoid(x).diff(x)
+    (1 - sigmoid(x))*sigmoid(x)
+    """
+
+    nargs = 1
+    latex_name = r"\sigma"
+
+    @classmethod
+    def eval(cls, x):
+        if x.is_zero:
+            return sp.Rational(1, 2)
+
+    def fdiff(self, argindex=1):
+        return sigmoid(self.args[0]) * (1 - sigmoid(self.args[0]))
+
+    def _eval_rewrite_as_exp(self, x, **kwargs):
+        return 1 / (1 + sp.exp(-x))
+
+    def _eval_evalf(self, prec):
+        return self.rewrite(sp.exp)._eval_evalf(prec)
+
+
+class softplus(NamedFunction):
+    """log(1 + eˣ), the integral of the logistic function."""
+
+    nargs = 1
+    latex_name = r"\mathrm{softplus}"
+
+    def fdiff(self, argindex=1):
+        return sigmoid(self.args[0])
+
+    def _eval_evalf(self, prec):
+        return sp.log(1 + sp.exp(self.args[0]))._eval_evalf(prec)
+
+
+class logcosh(NamedFunction):
+    """log cosh x, the integral of tanh."""
+
+    nargs = 1
+    latex_name = r"\log\cosh"
+
+    def fdiff(self, argindex=1):
+        return sp.tanh(self.args[0])
+
+    def _eval_evalf(self, prec):
+        return sp.log(sp.cosh(self.args[0]))._eval_evalf(prec)
+
+
+class xlogx(NamedFunction):
+    """x log x with its limit 0 at x = 0; its derivative is log x + 1."""
+
+    nargs = 1
+    latex_name = r"\mathrm{xlogx}"
+
+    def fdiff(self, argindex=1):
+        return sp.log(self.args[0]) + 1
+
+    def _eval_evalf(self, prec):
+        x = self.args[0]
+        return sp.Float(0) if x.is_zero else (x * sp.log(x))._eval_evalf(prec)
+
+
+class clip(NamedFunction):
+    """min(max(x, lower), upper); its derivative is 1 strictly inside and 0 outside."""
+
+    nargs = 3
+    latex_name = r"\mathrm{clip}"
+    holomorphic = False
+
+    def fdiff(self, argindex=1):
+        x, lower, upper = self.args
+        if argindex != 1:
+            raise sp.core.function.ArgumentIndexError(self, argindex)
+        return sp.Piecewise((1, (x > lower) & (x < upper)), (0, True))
+
+    def _eval_evalf(self, prec):
+        x, lower, upper = self.args
+        return sp.Min(sp.Max(x, lower), upper)._eval_evalf(prec)
+
+
+def hard_sigmoid(x):
+    """clip(x, 0, 1), the hard-sigmoid activation."""
+    return clip(x, 0, 1)
+
+
+
+# What a term may be made of. The compiled model has an implementation for each (a test compares the two lists).
+ELEMENTWISE = (
+    sp.exp, sp.log, sp.sin, sp.cos, sp.tan, sp.asin, sp.acos, sp.atan, sp.atan2, sp.sinh, sp.cosh, sp.tanh, sp.asinh,
+    sp.acosh, sp.atanh, sp.erf, sp.Abs, sp.sign, sp.Max, sp.Min, sp.Heaviside, sp.floor, sp.Piecewise,
+    sigmoid, softplus, logcosh, xlogx, clip,
+)  # fmt: skip
+
+# Functions whose real formula does not continue to complex arguments.
+NOT_HOLOMORPHIC = (
+    sp.Abs, sp.sign, sp.Max, sp.Min, sp.Heaviside, sp.floor, sp.Piecewise, sp.atan2, sp.conjugate, sp.re, sp.im, clip,
+)  # fmt: skip
+
+# Functions without a usable derivative: allowed in a force, refused where an energy is differentiated.
+NOT_DIFFERENTIABLE = (sp.sign, sp.Heaviside, sp.floor)
+
+
+def first_function(expression: sp.Expr, kinds: tuple) -> sp.Expr | None:
+    """The first sub-expression of one of the `kinds`, in a fixed order, or None."""
+    found = sorted((part for part in sp.preorder_traversal(expression) if isinstance(part, kinds)), key=str)
+    return found[0] if found else None

@@ -1,0 +1,164 @@
+"""The structure report: what the symbols alone say of a system, with the component that spoils each property."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import sympy as sp
+
+from physeq.symbolic.forms import Certificate, PlacementForm
+from physeq.symbolic.functions import NOT_HOLOMORPHIC, first_function
+from physeq.symbolic.reduction import Order, Variable
+from physeq.symbolic.symbols import time
+
+
+class SystemClass(Enum):
+    """Class of the equations of motion."""
+
+    ALGEBRAIC = "algebraic"
+    FIRST_ORDER = "first order"
+    SECOND_ORDER = "second order"
+    DAE = "differential-algebraic"
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a property fails: the component, and the function, term or expression at fault."""
+
+    placement: str
+    component: str
+    what: str
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """Properties of a derived system. True and False are certain; None is undecided from the symbols.
+
+    Attributes:
+        system_class: the class of its equations.
+        conservative: whether all forces on free nodes come from one energy; `certificates` tell why not.
+        holomorphic: whether every term continues to complex states; `not_holomorphic` names what does not.
+        linear: whether all forces are affine in the unknowns and nothing is bounded.
+        quadratic: linear, and conservative: a quadratic energy.
+        convex: whether every term of the energy is convex; `not_convex` lists the terms that are not known to be.
+        bounded: placements that bound an unknown.
+        autonomous: whether no term holds the time.
+    """
+
+    system_class: SystemClass
+    conservative: bool
+    certificates: tuple[Certificate, ...]
+    holomorphic: bool
+    not_holomorphic: tuple[Obstacle, ...]
+    linear: bool
+    nonlinear: tuple[Obstacle, ...]
+    quadratic: bool
+    convex: bool | None
+    not_convex: tuple[Obstacle, ...]
+    bounded: tuple[str, ...]
+    autonomous: bool
+    constraints: tuple[str, ...]
+
+    def to_dict(self) -> dict:
+        """A JSON-able summary."""
+        return {
+            "class": self.system_class.value,
+            "conservative": self.conservative,
+            "certificates": [
+                {"placement": c.placement, "component": c.component, "defect": str(c.defect)} for c in self.certificates
+            ],
+            "holomorphic": self.holomorphic,
+            "not_holomorphic": [vars(o) for o in self.not_holomorphic],
+            "linear": self.linear,
+            "nonlinear": [vars(o) for o in self.nonlinear],
+            "quadratic": self.quadratic,
+            "convex": self.convex,
+            "not_convex": [vars(o) for o in self.not_convex],
+            "bounded": list(self.bounded),
+            "autonomous": self.autonomous,
+            "constraints": list(self.constraints),
+        }
+
+
+def structure(variables: Mapping[tuple, Variable], forms: tuple[PlacementForm, ...], cost: sp.Expr | None) -> Structure:
+    """Read the structure report off the derived forms."""
+    certificates = tuple(f.certificate for f in forms if f.certificate is not None)
+    conservative = not any(f.forces for f in forms)
+    not_holomorphic, nonlinear, not_convex, bounded = [], [], [], []
+    for form in forms:
+        component, name = form.placement.component, form.placement.name
+        bad = [
+            f"{term}: {first_function(e, NOT_HOLOMORPHIC)}"
+            for term, e in component.terms()
+            if first_function(e, NOT_HOLOMORPHIC) is not None
+        ]
+        if any(end not in (sp.oo, -sp.oo) for interval in component.bounds.values() for end in interval):
+            bounded.append(name)
+            bad.append("bounds (a projection)")
+        not_holomorphic += [Obstacle(name, component.name, what) for what in bad]
+        for slot in form.dynamic:
+            force = form.force(slot)
+            if any(sp.diff(force, x).free_symbols & set(form.unknowns.values()) for x in form.unknowns.values()):
+                nonlinear.append(Obstacle(name, component.name, f"force on {form.unknowns[slot]}: {force}"))
+                break
+        if not _is_convex(form):
+            not_convex.append(Obstacle(name, component.name, str(form.energy)))
+    if cost is not None and (bad := first_function(cost, NOT_HOLOMORPHIC)) is not None:
+        not_holomorphic.append(Obstacle("cost", "cost", str(bad)))
+    linear = not nonlinear and not bounded
+    convex = None if not_convex else True
+    if linear and not_convex and any(_is_concave_somewhere(f) for f in forms) and len(forms) == 1:
+        convex = False
+    constraints = tuple(f.placement.name for f in forms if f.placement.component.constraint)
+    return Structure(
+        system_class=_class(variables, bool(constraints)),
+        conservative=conservative,
+        certificates=certificates,
+        holomorphic=not not_holomorphic,
+        not_holomorphic=tuple(not_holomorphic),
+        linear=linear,
+        nonlinear=tuple(nonlinear),
+        quadratic=linear and conservative,
+        convex=convex if conservative else None,
+        not_convex=tuple(not_convex),
+        bounded=tuple(bounded),
+        autonomous=not any(e.has(time) for f in forms for e in f.placement.component.expressions()),
+        constraints=constraints,
+    )
+
+
+def _class(variables: Mapping[tuple, Variable], constrained: bool) -> SystemClass:
+    orders = {c.order for v in variables.values() for c in v.classes}
+    if constrained or (Order.ALGEBRAIC in orders and len(orders) > 1):
+        return SystemClass.DAE
+    if Order.SECOND in orders:
+        return SystemClass.SECOND_ORDER
+    return SystemClass.FIRST_ORDER if Order.FIRST in orders else SystemClass.ALGEBRAIC
+
+
+def _hessian(form: PlacementForm) -> sp.Matrix:
+    unknowns = [form.unknowns[slot] for slot in form.dynamic]
+    return sp.Matrix(len(unknowns), len(unknowns), lambda i, j: sp.diff(form.energy, unknowns[i], unknowns[j]))
+
+
+def _is_convex(form: PlacementForm) -> bool:
+    """Whether the Hessian in the free unknowns is positive semidefinite, by its principal minors."""
+    hessian = _hessian(form)
+    n = hessian.shape[0]
+    if n == 0 or hessian.is_zero_matrix:
+        return True
+    if n > 3:
+        return False
+    for mask in range(1, 2**n):
+        rows = [i for i in range(n) if mask >> i & 1]
+        minor = sp.simplify(hessian.extract(rows, rows).det())
+        if not minor.is_nonnegative:
+            return False
+    return True
+
+
+def _is_concave_somewhere(form: PlacementForm) -> bool:
+    hessian = _hessian(form)
+    return any(sp.simplify(hessian[i, i]).is_negative for i in range(hessian.shape[0]))
