@@ -1,0 +1,156 @@
+"""What the writers share: line breaking, the symbol table as a table, names of anchors."""
+
+import re
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.core.function import UndefinedFunction
+
+from .document import Document, Equation, Math, Table
+from .mathml import tokens
+from .notation import PagePrinter, has_cases, latex
+
+LINE_WIDTH = 62.0  # in glyphs; a line of mathematics on A4 at 11 pt, and of a comfortable page on a screen
+
+_NO_WIDTH = frozenset([r"\left", r"\right", r"\frac", r"\begin", r"\end", r"\displaystyle", "{", "}", "_", "^", " "])
+
+
+def width(source: str) -> float:
+    r"""A rough width of LaTeX mathematics, in glyphs: scripts count half, fractions the wider half.
+
+    >>> width("a + b"), width(r"\frac{a b}{c}"), width("x^{22}")
+    (5.0, 2.0, 2.0)
+    """
+    total, _ = _width(tokens(source), 0, "")
+    return total
+
+
+def _width(parts: list[str], position: int, end: str) -> tuple[float, int]:
+    total = widest = 0.0
+    while position < len(parts) and parts[position] != end:
+        part = parts[position]
+        position += 1
+        if part in (r"\begin", r"\end", r"\left", r"\right"):
+            _, position = _argument(parts, position)  # the name of an environment has no width, a delimiter little
+        elif part == r"\\":
+            widest, total = max(widest, total), 0.0
+        elif part in ("_", "^"):
+            size, position = _argument(parts, position)
+            total += size / 2
+        elif part == r"\frac":
+            above, position = _argument(parts, position)
+            below, position = _argument(parts, position)
+            total += max(above, below)
+        elif part == "{":
+            size, position = _width(parts, position, "}")
+            position += 1
+            total += size
+        elif part in ("+", "=", "-", "<", ">"):
+            total += 3.0
+        elif part not in _NO_WIDTH:
+            total += 1.0
+    return max(widest, total), position
+
+
+def _argument(parts: list[str], position: int) -> tuple[float, int]:
+    while position < len(parts) and parts[position].isspace():
+        position += 1
+    if position < len(parts) and parts[position] == "{":
+        size, position = _width(parts, position + 1, "}")
+        return size, position + 1
+    return 1.0, position + 1
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The last side of an equation as `factor` · (sum of `lines`); `factor` is None for one line or a plain sum."""
+
+    lines: tuple[sp.Basic, ...]
+    factor: sp.Expr | None = None
+    below: bool = False  # the lines start below a long left side, not beside it
+
+
+def broken(equation: Equation) -> Broken:
+    """The last side of an equation, cut between the terms of a sum into lines that fit the page.
+
+    The lines add up to that side, in its printed order. A side that fits, or is no sum, is one line.
+
+    >>> x, g = sp.symbols("x:60"), sp.Symbol("g")
+    >>> cut = broken(Equation(sp.Symbol("E"), sum(x) / g))
+    >>> len(cut.lines) > 2, cut.factor, sum(cut.lines) == sum(x)
+    (True, 1/g, True)
+    """
+    side = equation.sides[-1]
+    left = width(latex(equation.lhs)) + 3 if equation.rhs is not None else 0.0
+    terms, factor = _terms(side)
+    if len(terms) < 2 or left + width(latex(side)) <= LINE_WIDTH:
+        return Broken((side,))
+    below = left > LINE_WIDTH / 3
+    room = LINE_WIDTH - (0.0 if below else left) - (width(latex(factor)) if factor is not None else 0.0)
+    lines: list[list[sp.Expr]] = [[]]
+    filled = 0.0
+    for term in terms:
+        size = width(latex(term)) + 3
+        if lines[-1] and filled + size > room:
+            lines.append([])
+            filled = 0.0
+        lines[-1].append(term)
+        filled += size
+    if len(lines) == 1:
+        return Broken((side,))
+    return Broken(tuple(sp.Add(*line, evaluate=False) for line in lines), factor, below)
+
+
+def _terms(side: sp.Basic) -> tuple[list[sp.Expr], sp.Expr | None]:
+    """The terms of a sum, or of the one sum in a product with the product's other factors."""
+    sums = [factor for factor in side.args if isinstance(factor, sp.Add)] if isinstance(side, sp.Mul) else [side]
+    if len(sums) != 1 or not isinstance(sums[0], sp.Add) or has_cases(sums[0]):
+        return [], None
+    rest = [factor for factor in side.args if factor is not sums[0]] if isinstance(side, sp.Mul) else []
+    return list(PagePrinter()._as_ordered_terms(sums[0])), sp.Mul(*rest) if rest else None
+
+
+def aligned_rows(equation: Equation, line_break: str) -> str:
+    r"""The body of an `aligned` or `align*` environment for a broken equation."""
+    cut = broken(equation)
+    left = f"{latex(equation.lhs)} " if equation.rhs is not None else ""
+    opening = closing = ""
+    if cut.factor is not None:
+        factor = "-" if cut.factor == -1 else latex(cut.factor)
+        opening, closing = rf"{factor} \Bigl( ", r" \Bigr)"
+    lines = [latex(line) for line in cut.lines]
+    lines = [lines[0], *(line if line.startswith("-") else f"+ {line}" for line in lines[1:])]
+    lines[0], lines[-1] = opening + lines[0], lines[-1] + closing
+    start = f"{left}&{'= ' if left else ''}"
+    rows = [start, rf"&\quad {lines[0]}"] if cut.below else [start + lines[0]]
+    return f" {line_break}\n".join([*rows, *(rf"&\quad {line}" for line in lines[1:])])
+
+
+def symbol_table(document: Document) -> Table | None:
+    """The symbols of the page as a table; columns that would be empty are left out; None without symbols."""
+    entries = document.symbols
+    if not entries:
+        return None
+    named = [("Unit", "unit"), ("Domain", "domain")]
+    columns = [(title, name) for title, name in named if any(getattr(entry, name) for entry in entries)]
+    rows = []
+    for entry in entries:
+        function = isinstance(entry.symbol, UndefinedFunction)
+        symbol = sp.Symbol(entry.symbol.__name__) if function else entry.symbol
+        rows.append([Math(symbol), entry.meaning, *(getattr(entry, name) or "" for _, name in columns)])
+    return Table(["Symbol", "Meaning", *(title for title, _ in columns)], rows)
+
+
+def anchor(title: str, taken: set[str]) -> str:
+    """An identifier for a heading, unlike those in `taken`, to which it is added.
+
+    >>> anchor("Equations of motion", {"equations-of-motion"})
+    'equations-of-motion-2'
+    """
+    base = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
+    name, number = base, 1
+    while name in taken:
+        number += 1
+        name = f"{base}-{number}"
+    taken.add(name)
+    return name

@@ -1,0 +1,206 @@
+"""Documents as complete LaTeX files that compile on their own."""
+
+import sympy as sp
+
+from ._glyphs import COMMAND_OF
+from ._layout import aligned_rows, broken, symbol_table, width
+from .document import (
+    Block,
+    Bullets,
+    Code,
+    Document,
+    Equation,
+    Inline,
+    Math,
+    Note,
+    Paragraph,
+    Preformatted,
+    Section,
+    Steps,
+    Table,
+    Warning,
+)
+from .notation import latex
+
+_PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
+\usepackage{textcomp}
+\usepackage[margin=25mm]{geometry}
+\usepackage{amsmath,amssymb}
+\usepackage{array,booktabs,longtable}
+\usepackage{graphicx}
+\usepackage[hidelinks]{hyperref}
+\allowdisplaybreaks
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{0.6\baselineskip}
+\setlength{\emergencystretch}{3em}
+\setcounter{secnumdepth}{0}
+% An equation that no line break can help is scaled down to the width of the page.
+\newsavebox{\wideformula}
+\newcommand{\fitted}[1]{\sbox{\wideformula}{$\displaystyle #1$}%
+  \ifdim\wd\wideformula>0.9\linewidth\resizebox{0.9\linewidth}{!}{\usebox{\wideformula}}%
+  \else\usebox{\wideformula}\fi}
+"""
+
+_ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "–": "--",
+    "—": "---",
+    "“": "``",
+    "”": "''",
+    "‘": "`",
+    "’": "'",
+    "−": r"\ensuremath{-}",
+    "²": r"\ensuremath{^2}",
+    "³": r"\ensuremath{^3}",
+    "√": r"\ensuremath{\surd}",
+    "\u00a0": "~",
+}
+# Signs that fixed-width fonts would join, or bend, where text must be copied letter by letter.
+_VERBATIM = {"-": "{-}", "<": "{<}", ">": "{>}", ",": "{,}", "'": r"\textquotesingle{}", "`": r"\textasciigrave{}", " ": "~"}
+_SECTIONS = ["section", "subsection", "subsubsection", "paragraph"]
+_PAGE_TEXT = 80.0  # letters across the page
+
+
+def write(document: Document) -> str:
+    r"""The document as one LaTeX file for pdflatex, xelatex or lualatex, with standard packages only.
+
+    Raises `InternalError` when the document does not pass `Document.check`.
+
+    >>> print(write(Document("R&D", [Paragraph("100 % of a_b")])).splitlines()[-3])
+    100 \% of a\_b
+    """
+    document.check()
+    blocks = list(document.blocks)
+    table = symbol_table(document)
+    if table is not None:
+        blocks.append(Section("Symbols", [table]))
+    title = rf"\title{{{escape(document.title)}}}" + "\n" + r"\date{}"
+    body = "\n\n".join(_block(block, 0) for block in blocks)
+    return f"{_PREAMBLE}{title}\n\n\\begin{{document}}\n\\maketitle\n\n{body}\n\n\\end{{document}}\n"
+
+
+def escape(text: str, verbatim: bool = False) -> str:
+    r"""User text as LaTeX. Glyphs that no standard font holds become their code point.
+
+    >>> print(escape("50 % of R_1 → β, 😀"))
+    50 \% of R\_1 \ensuremath{\to} \ensuremath{\beta}, \texttt{U+1F600}
+    """
+    return "".join(_glyph(glyph, verbatim) for glyph in text)
+
+
+def _glyph(glyph: str, verbatim: bool) -> str:
+    if verbatim and glyph in _VERBATIM:
+        return _VERBATIM[glyph]
+    if glyph in _ESCAPES:
+        return _ESCAPES[glyph]
+    if glyph in COMMAND_OF:
+        return rf"\ensuremath{{\{COMMAND_OF[glyph]}}}"
+    if glyph.isspace():
+        return " "
+    printable = 32 <= ord(glyph) < 127 or 0xA1 <= ord(glyph) <= 0x17F  # Latin with its accents, in T1
+    return glyph if printable else rf"\texttt{{U+{ord(glyph):04X}}}"
+
+
+def _math(expr: sp.Basic) -> str:
+    return f"${latex(expr)}$"
+
+
+def _inline(inline: Inline) -> str:
+    if isinstance(inline, Math):
+        return _math(inline.expr)
+    return rf"\texttt{{{escape(inline.text, True)}}}" if isinstance(inline, Code) else escape(inline)
+
+
+def _text(text: tuple[Inline, ...]) -> str:
+    return "".join(_inline(inline) for inline in text).strip()
+
+
+def _block(block: Block, level: int) -> str:
+    match block:
+        case Section():
+            command = _SECTIONS[min(level, len(_SECTIONS) - 1)]
+            heading = rf"\{command}{{{escape(block.title)}}}"
+            return "\n\n".join([heading, *(_block(child, level + 1) for child in block.blocks)])
+        case Paragraph():
+            return _text(block.inlines)
+        case Equation():
+            return _equation(block)
+        case Table():
+            return _table(block)
+        case Bullets() | Steps():
+            return _list(block)
+        case Preformatted():
+            lines = [escape(line, True) or "~" for line in block.text.rstrip().expandtabs().splitlines()]
+            body = "\\\\\n".join(f"\\mbox{{}}{line}" for line in lines)
+            return f"\\begin{{flushleft}}\\small\\ttfamily\n{body}\n\\end{{flushleft}}"
+        case Note():
+            return _remark("Note", block.text)
+        case Warning():
+            return _remark("Warning", block.text)
+
+
+def _remark(kind: str, text: tuple[Inline, ...]) -> str:
+    return f"\\begin{{quote}}\n\\textbf{{{kind}.}} {_text(text)}\n\\end{{quote}}"
+
+
+def _equation(equation: Equation) -> str:
+    tag = rf" \tag{{{escape(equation.label)}}}" if equation.label else ""
+    if len(broken(equation).lines) == 1:
+        body = " = ".join(latex(side) for side in equation.sides)
+        shown = f"\\begin{{equation*}}\n\\fitted{{{body}}}{tag}\n\\end{{equation*}}"
+    else:
+        rows = aligned_rows(equation, r"\\")
+        first, *rest = rows.split(" \\\\\n")
+        shown = "\\begin{align*}\n" + " \\\\\n".join([first + tag, *rest]) + "\n\\end{align*}"
+    return shown + (f"\n{_text(equation.note)}" if equation.note else "")
+
+
+def _list(block: Bullets | Steps) -> str:
+    kind = "itemize" if isinstance(block, Bullets) else "enumerate"
+    nested = (Bullets, Steps)
+    # {} keeps a leading bracket of the text from being read as an optional argument of \item.
+    lines = [_list(item) if isinstance(item, nested) else rf"\item {{}}{_text(item)}" for item in block.items]
+    return f"\\begin{{{kind}}}\n" + "\n".join(lines) + f"\n\\end{{{kind}}}"
+
+
+def _table(table: Table) -> str:
+    rows = [r"{} " + " & ".join(_text(cell) for cell in row) + r" \\" for row in (table.header, *table.rows)]
+    head = f"\\toprule\n{rows[0]}\n\\midrule\n\\endhead\n"
+    body = "\n".join(rows[1:])
+    return f"\\begin{{longtable}}{{{_columns(table)}}}\n{head}{body}\n\\bottomrule\n\\end{{longtable}}"
+
+
+def _columns(table: Table) -> str:
+    """Natural columns where the table fits the page; otherwise the wide ones share what the narrow ones leave."""
+    columns = zip(table.header, *table.rows, strict=True)
+    sizes = [max(sum(map(_size, cell)) for cell in column) + 2 for column in columns]
+    if sum(sizes) <= _PAGE_TEXT:
+        return "@{}" + "l" * len(sizes) + "@{}"
+    share = _PAGE_TEXT / len(sizes)
+    narrow = sum(size for size in sizes if size <= share)
+    wide = sum(size for size in sizes if size > share)
+    scale = 0.92 * (_PAGE_TEXT - narrow) / wide / _PAGE_TEXT
+    cells = ["l" if size <= share else rf">{{\raggedright\arraybackslash}}p{{{size * scale:.3f}\linewidth}}" for size in sizes]
+    return "@{}" + "".join(cells) + "@{}"
+
+
+def _size(inline: Inline) -> float:
+    if isinstance(inline, Math):
+        return width(latex(inline.expr))
+    return float(len(inline.text if isinstance(inline, Code) else inline))
