@@ -1,6 +1,6 @@
 """From networkx graphs of every kind to topologies."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -50,37 +50,36 @@ def from_networkx(
             f"from_networkx: graph must be a networkx graph, got {type(graph).__name__}; "
             "for arrays of edges use from_edges(sources, targets, size)"
         )
-    labels, node_data = list(graph), [data for _, data in graph.nodes(data=True)]
-    kinds = _names("node", labels, node_data, node_kind)
-    group_names = kinds if node_group is None else _names("node", labels, node_data, node_group)
+    labels = list(graph)
+    if not labels:
+        raise ModelError("from_networkx: graph must have at least one node, got none; add its nodes before converting")
+    columns = _read([data for _, data in graph.nodes(data=True)])
+    kinds = _names("node", labels, columns, node_kind)
+    group_names = kinds if node_group is None else _names("node", labels, columns, node_group)
     names, codes = _codes(group_names, "nodes", len(labels))
     groups, local = [], np.empty(len(labels), np.int64)
     for name, members in zip(names, _members(codes, len(names)), strict=True):
         local[members] = np.arange(len(members))
         kind = _one_kind("group", name, kinds, members)
-        groups.append(_group(name, kind, node_kind, members, _take(labels, members), _take(node_data, members)))
+        own = _columns(columns, members, node_kind if kind is not None else None)
+        groups.append(_group(name, kind, node_kind, members, _take(labels, members), own))
 
-    ends, keys, edge_data = _edges(graph)
-    number = dict(zip(labels, range(len(labels)), strict=True))
-    nodes = np.stack([np.fromiter(map(number.__getitem__, end), np.int64, len(end)) for end in ends], axis=1)
-    directed = _directions(graph, ends, edge_data)
+    nodes, keys, columns = _edges(graph, labels)
+    directed = _directions(graph, _Ends(labels, nodes), columns)
     flipped = ~directed & (codes[nodes[:, 0]] > codes[nodes[:, 1]])
-    nodes[flipped] = nodes[flipped, ::-1]
+    as_stored, nodes = nodes, np.where(flipped[:, None], nodes[:, ::-1], nodes)
 
-    edge_labels = _Pairs(*ends)
-    kinds = _names("edge", edge_labels, edge_data, edge_kind)
-    bundle_names = kinds if edge_bundle is None else _names("edge", edge_labels, edge_data, edge_bundle)
-    edge_names, edge_codes = _codes(bundle_names, "edges", len(edge_data))
-    table = np.column_stack([edge_codes, codes[nodes], directed]) if len(nodes) else np.zeros((0, 4), int)
-    distinct, rank = _distinct_rows(table)
+    kinds = _names("edge", _Ends(labels, as_stored), columns, edge_kind)
+    bundle_names = kinds if edge_bundle is None else _names("edge", _Ends(labels, as_stored), columns, edge_bundle)
+    edge_names, edge_codes = _codes(bundle_names, "edges", len(nodes))
+    distinct, rank = _distinct_rows(np.column_stack([edge_codes, codes[nodes], directed]))
     bundles = []
     for row, members, name in zip(
         distinct, _members(rank, len(distinct)), _bundle_names(distinct, edge_names, names), strict=True
     ):
         kind = _one_kind("bundle", name, kinds, members)
-        data = _take(edge_data, members)
-        columns = _columns(data, edge_kind if kind is not None else None)
-        origin = Origin(members, columns, edge_kind, flipped[members], None if keys is None else _take(keys, members))
+        own = _columns(columns, members, edge_kind if kind is not None else None)
+        origin = Origin(members, own, edge_kind, flipped[members], None if keys is None else _take(keys, members))
         bundles.append(
             Bundle(
                 name,
@@ -88,15 +87,16 @@ def from_networkx(
                 Sparse(local[nodes[members]]),
                 kind=kind,
                 directed=bool(row[3]),
-                attributes=_numeric_columns(columns, leave_out="directed"),
+                attributes=_numeric_columns(own, leave_out="directed"),
                 origin=origin,
             )
         )
     return Topology(tuple(groups), tuple(bundles), dict(graph.graph))
 
 
-def _group(name: str, kind: str | None, kind_attribute: str, members: np.ndarray, labels: list, data: list) -> Group:
-    columns = _columns(data, kind_attribute if kind is not None else None)
+def _group(
+    name: str, kind: str | None, kind_attribute: str, members: np.ndarray, labels: Sequence, columns: dict[str, Column]
+) -> Group:
     positions = _positions(columns["pos"].values) if "pos" in columns else None
     if positions is not None:
         columns["pos"] = Column(columns["pos"].values, positions)
@@ -105,30 +105,54 @@ def _group(name: str, kind: str | None, kind_attribute: str, members: np.ndarray
     return Group(name, len(members), tuple(labels), kind, positions, attributes, origin)
 
 
-class _Pairs(Sequence):
-    """The ends of the edges as a sequence of pairs, made only when an error message asks for them."""
+class _Ends(Sequence):
+    """The labels of the two ends of every edge, looked up only when an error message asks for them."""
 
-    def __init__(self, sources: Sequence, targets: Sequence):
-        self.sources, self.targets = sources, targets
+    def __init__(self, labels: Sequence, nodes: np.ndarray):
+        self.labels, self.nodes = labels, nodes
 
     def __len__(self) -> int:
-        return len(self.sources)
+        return len(self.nodes)
 
     def __getitem__(self, position):
-        return self.sources[position], self.targets[position]
+        source, target = self.nodes[position]
+        return self.labels[source], self.labels[target]
 
 
-def _edges(graph: nx.Graph) -> tuple[list[tuple], tuple | None, Sequence[Mapping]]:
-    """The two ends, the keys (of multigraphs) and the data of all edges."""
-    if graph.is_multigraph():
-        sources, targets, keys, data = tuple(zip(*graph.edges(keys=True, data=True), strict=True)) or ((),) * 4
-        return [sources, targets], keys, data
-    sources, targets, data = tuple(zip(*graph.edges(data=True), strict=True)) or ((),) * 3
-    return [sources, targets], None, data
+def _edges(graph: nx.Graph, labels: list) -> tuple[np.ndarray, list | None, dict[str, list]]:
+    """The nodes of all edges, shape (edges, 2), the keys (of multigraphs) and the attributes, as networkx orders them.
+
+    Reads the adjacency instead of `graph.edges`, whose tuples take several times longer to make than all the rest.
+    """
+    targets: list = []
+    cells: list = []  # the data of the edge, or the data of parallel edges by key
+    degrees = []
+    for _, neighbours in graph.adjacency():
+        targets.extend(neighbours)
+        cells.extend(neighbours.values())
+        degrees.append(len(neighbours))
+    number = dict(zip(labels, range(len(labels)), strict=True))
+    nodes = np.empty((len(targets), 2), np.int64)
+    nodes[:, 0] = np.repeat(np.arange(len(labels)), degrees)
+    nodes[:, 1] = np.fromiter(map(number.__getitem__, targets), np.int64, len(targets))
+    if not graph.is_directed():  # each edge stands at both of its ends: keep the end that networkx meets first
+        kept = np.flatnonzero(nodes[:, 0] <= nodes[:, 1])
+        nodes, cells = nodes[kept], [cells[k] for k in kept.tolist()]
+    if not graph.is_multigraph():
+        return nodes, None, _read(cells)
+    nodes = np.repeat(nodes, np.fromiter(map(len, cells), np.int64, len(cells)), axis=0)
+    keys = list(chain.from_iterable(cells))
+    return nodes, keys, _read(list(chain.from_iterable(cell.values() for cell in cells)))
 
 
-def _directions(graph: nx.Graph, ends: list[tuple], data: Sequence[Mapping]) -> np.ndarray:
-    marks = [one.get("directed", MISSING) for one in data]
+def _read(data: Sequence[Mapping[Any, Any]]) -> dict[Any, list]:
+    """One list of values per attribute, with MISSING where an element has none."""
+    return {name: [one.get(name, MISSING) for one in data] for name in dict.fromkeys(chain.from_iterable(data))}
+
+
+def _directions(graph: nx.Graph, edges: Sequence, columns: Mapping[str, list]) -> np.ndarray:
+    """Whether each edge is directed."""
+    marks = columns.get("directed", [])
     if graph.is_directed():
         wrong = [k for k, mark in enumerate(marks) if mark is not MISSING and not isinstance(mark, bool | np.bool_)]
         mend = "write directed=False on an edge without direction, and nothing on the others"
@@ -136,21 +160,23 @@ def _directions(graph: nx.Graph, ends: list[tuple], data: Sequence[Mapping]) -> 
         wrong = [k for k, mark in enumerate(marks) if isinstance(mark, bool | np.bool_) and mark]
         mend = "edges of an undirected graph have no direction: use a DiGraph, with directed=False on the other edges"
     if wrong:
-        edges = listed((ends[0][k], ends[1][k]) for k in wrong)
-        raise ModelError(f"edges {edges} have the attribute directed={marks[wrong[0]]!r}; {mend}")
-    if not graph.is_directed():
-        return np.zeros(len(data), bool)
-    return np.fromiter((mark is MISSING or bool(mark) for mark in marks), bool, len(data))
+        which = listed(edges[k] for k in wrong)
+        raise ModelError(f"edges {which} have the attribute directed={marks[wrong[0]]!r}; {mend}")
+    directed = np.full(len(edges), graph.is_directed())
+    if graph.is_directed():
+        directed[[k for k, mark in enumerate(marks) if mark is not MISSING and not mark]] = False
+    return directed
 
 
-def _names(what: str, labels: Sequence, data: Sequence[Mapping], attribute: str) -> list[str] | None:
+def _names(what: str, labels: Sequence, columns: Mapping[str, list], attribute: str) -> list[str] | None:
     """The attribute that names the kind of every element; None when no element has it."""
-    values = [one.get(attribute) for one in data]
+    values = columns.get(attribute, [None])
     types = set(map(type, values))
-    if types <= {type(None)}:
+    absent = {type(None), type(MISSING)}
+    if types <= absent:
         return None
-    if type(None) in types:
-        without = [labels[k] for k, value in enumerate(values) if value is None]
+    if types & absent:
+        without = [labels[k] for k, value in enumerate(values) if value is None or value is MISSING]
         raise ModelError(
             f"{what}s {listed(without)} have no attribute {attribute!r}, but others have; "
             f"give it to every {what}, or to none"
@@ -209,24 +235,26 @@ def _bundle_names(rows: np.ndarray, edge_names: list[str], group_names: list[str
     return result
 
 
-def _take(values: Sequence, members: np.ndarray) -> list:
-    return [values[k] for k in members.tolist()]
+def _take(values: Sequence, members: np.ndarray) -> Sequence:
+    """The values of the members, in order; they are distinct and sorted, so that as many as there are means all."""
+    return values if len(members) == len(values) else [values[k] for k in members.tolist()]
 
 
-def _columns(data: Sequence[Mapping[str, Any]], leave_out: str | None) -> dict[str, Column]:
-    columns = {}
-    for name in dict.fromkeys(chain.from_iterable(data)):
-        if name != leave_out:
-            values = [one.get(name, MISSING) for one in data]
-            columns[name] = Column(values, _numeric(values) if isinstance(name, str) else None)
-    return columns
+def _columns(columns: Mapping[Any, list], members: np.ndarray, leave_out: str | None) -> dict[Any, Column]:
+    """The attributes that at least one member has."""
+    result = {}
+    for name, everywhere in columns.items():
+        values = _take(everywhere, members)
+        if name != leave_out and any(value is not MISSING for value in values):
+            result[name] = Column(values, _numeric(values) if isinstance(name, str) else None)
+    return result
 
 
 def _numeric_columns(columns: Mapping[str, Column], leave_out: str | None) -> dict[str, np.ndarray]:
     return {name: column.array for name, column in columns.items() if column.array is not None and name != leave_out}
 
 
-def _numeric(values: list) -> np.ndarray | None:
+def _numeric(values: Sequence) -> np.ndarray | None:
     """Bools, integers or floats as a read-only array, with NaN for what is missing; None for anything else."""
     types = set(map(type, values))
     present = types - {type(MISSING)}
@@ -247,8 +275,7 @@ def _numeric(values: list) -> np.ndarray | None:
     return array
 
 
-def _positions(values: Iterable[Any]) -> np.ndarray | None:
-    values = list(values)
+def _positions(values: Sequence) -> np.ndarray | None:
     if any(value is MISSING for value in values):
         return None
     try:
@@ -258,7 +285,7 @@ def _positions(values: Iterable[Any]) -> np.ndarray | None:
     return array if array.ndim == 2 and array.shape[1] else None
 
 
-def _array(values: list, dtype: type) -> np.ndarray:
+def _array(values: Sequence, dtype: type) -> np.ndarray:
     array = np.array(values, dtype=dtype)
     array.setflags(write=False)
     return array
