@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
 
 import networkx as nx
 import numpy as np
 
 from ..errors import ModelError
+from ._columns import member_columns, numeric_columns, positions, read, take
 from ._elements import MISSING, Bundle, Column, Group, Origin
 from ._text import listed
 from .patterns import Sparse
 from .topology import Topology
-
-_NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
 def from_networkx(
@@ -53,7 +51,7 @@ def from_networkx(
     labels = list(graph)
     if not labels:
         raise ModelError("from_networkx: graph must have at least one node, got none; add its nodes before converting")
-    columns = _read([data for _, data in graph.nodes(data=True)])
+    columns = read([data for _, data in graph.nodes(data=True)])
     kinds = _names("node", labels, columns, node_kind)
     group_names = kinds if node_group is None else _names("node", labels, columns, node_group)
     names, codes = _codes(group_names, "nodes", len(labels))
@@ -61,8 +59,8 @@ def from_networkx(
     for name, members in zip(names, _members(codes, len(names)), strict=True):
         local[members] = np.arange(len(members))
         kind = _one_kind("group", name, kinds, members)
-        own = _columns(columns, members, node_kind if kind is not None else None)
-        groups.append(_group(name, kind, node_kind, members, _take(labels, members), own))
+        own = member_columns(columns, members, node_kind if kind is not None else None)
+        groups.append(_group(name, kind, node_kind, members, take(labels, members), own))
 
     nodes, keys, columns = _edges(graph, labels)
     directed = _directions(graph, _Ends(labels, nodes), columns)
@@ -78,8 +76,8 @@ def from_networkx(
         distinct, _members(rank, len(distinct)), _bundle_names(distinct, edge_names, names), strict=True
     ):
         kind = _one_kind("bundle", name, kinds, members)
-        own = _columns(columns, members, edge_kind if kind is not None else None)
-        origin = Origin(members, own, edge_kind, flipped[members], None if keys is None else _take(keys, members))
+        own = member_columns(columns, members, edge_kind if kind is not None else None)
+        origin = Origin(members, own, edge_kind, flipped[members], None if keys is None else take(keys, members))
         bundles.append(
             Bundle(
                 name,
@@ -87,7 +85,7 @@ def from_networkx(
                 Sparse(local[nodes[members]]),
                 kind=kind,
                 directed=bool(row[3]),
-                attributes=_numeric_columns(own, leave_out="directed"),
+                attributes=numeric_columns(own, leave_out="directed"),
                 origin=origin,
             )
         )
@@ -97,12 +95,12 @@ def from_networkx(
 def _group(
     name: str, kind: str | None, kind_attribute: str, members: np.ndarray, labels: Sequence, columns: dict[str, Column]
 ) -> Group:
-    positions = _positions(columns["pos"].values) if "pos" in columns else None
-    if positions is not None:
-        columns["pos"] = Column(columns["pos"].values, positions)
-    attributes = _numeric_columns(columns, leave_out=None if positions is None else "pos")
+    places = positions(columns["pos"].values) if "pos" in columns else None
+    if places is not None:
+        columns["pos"] = Column(columns["pos"].values, places)
+    attributes = numeric_columns(columns, leave_out=None if places is None else "pos")
     origin = Origin(members, columns, kind_attribute)
-    return Group(name, len(members), tuple(labels), kind, positions, attributes, origin)
+    return Group(name, len(members), tuple(labels), kind, places, attributes, origin)
 
 
 class _Ends(Sequence):
@@ -139,15 +137,10 @@ def _edges(graph: nx.Graph, labels: list) -> tuple[np.ndarray, list | None, dict
         kept = np.flatnonzero(nodes[:, 0] <= nodes[:, 1])
         nodes, cells = nodes[kept], [cells[k] for k in kept.tolist()]
     if not graph.is_multigraph():
-        return nodes, None, _read(cells)
+        return nodes, None, read(cells)
     nodes = np.repeat(nodes, np.fromiter(map(len, cells), np.int64, len(cells)), axis=0)
     keys = list(chain.from_iterable(cells))
-    return nodes, keys, _read(list(chain.from_iterable(cell.values() for cell in cells)))
-
-
-def _read(data: Sequence[Mapping[Any, Any]]) -> dict[Any, list]:
-    """One list of values per attribute, with MISSING where an element has none."""
-    return {name: [one.get(name, MISSING) for one in data] for name in dict.fromkeys(chain.from_iterable(data))}
+    return nodes, keys, read(list(chain.from_iterable(cell.values() for cell in cells)))
 
 
 def _directions(graph: nx.Graph, edges: Sequence, columns: Mapping[str, list]) -> np.ndarray:
@@ -217,7 +210,7 @@ def _members(codes: np.ndarray, count: int) -> list[np.ndarray]:
 def _one_kind(what: str, name: str, kinds: list[str] | None, members: np.ndarray) -> str | None:
     if kinds is None or not len(members):
         return None
-    found = dict.fromkeys(_take(kinds, members))
+    found = dict.fromkeys(take(kinds, members))
     if len(found) > 1:
         raise ModelError(f"{what} {name!r} mixes the kinds {listed(found)}; give each kind a {what} of its own")
     return next(iter(found))
@@ -233,59 +226,3 @@ def _bundle_names(rows: np.ndarray, edge_names: list[str], group_names: list[str
         ends = f":{group_names[source]}{arrow}{group_names[target]}"
         result.append(edge_names[name] + (ends if len(alike) > 1 else ""))
     return result
-
-
-def _take(values: Sequence, members: np.ndarray) -> Sequence:
-    """The values of the members, in order; they are distinct and sorted, so that as many as there are means all."""
-    return values if len(members) == len(values) else [values[k] for k in members.tolist()]
-
-
-def _columns(columns: Mapping[Any, list], members: np.ndarray, leave_out: str | None) -> dict[Any, Column]:
-    """The attributes that at least one member has."""
-    result = {}
-    for name, everywhere in columns.items():
-        values = _take(everywhere, members)
-        if name != leave_out and any(value is not MISSING for value in values):
-            result[name] = Column(values, _numeric(values) if isinstance(name, str) else None)
-    return result
-
-
-def _numeric_columns(columns: Mapping[str, Column], leave_out: str | None) -> dict[str, np.ndarray]:
-    return {name: column.array for name, column in columns.items() if column.array is not None and name != leave_out}
-
-
-def _numeric(values: Sequence) -> np.ndarray | None:
-    """Bools, integers or floats as a read-only array, with NaN for what is missing; None for anything else."""
-    types = set(map(type, values))
-    present = types - {type(MISSING)}
-    if not present or not all(issubclass(one, _NUMBERS) for one in present):
-        return None
-    dtype: type = float
-    if present == types and all(issubclass(one, bool | np.bool_) for one in types):
-        dtype = bool
-    elif present == types and all(issubclass(one, int | np.integer) and one is not bool for one in types):
-        dtype = np.int64
-    try:
-        array = _array(values if present == types else [np.nan if v is MISSING else v for v in values], dtype)
-    except OverflowError:  # integers beyond 64 bits, or beyond the range of floats
-        try:
-            array = _array(values, float)
-        except OverflowError:
-            return None
-    return array
-
-
-def _positions(values: Sequence) -> np.ndarray | None:
-    if any(value is MISSING for value in values):
-        return None
-    try:
-        array = _array(values, float)
-    except (TypeError, ValueError, OverflowError):  # ragged, or not numbers: nothing to draw with
-        return None
-    return array if array.ndim == 2 and array.shape[1] else None
-
-
-def _array(values: Sequence, dtype: type) -> np.ndarray:
-    array = np.array(values, dtype=dtype)
-    array.setflags(write=False)
-    return array

@@ -82,9 +82,11 @@ def _group_data(group: Group, origin: Origin | None, kind_attribute: str | None,
     return data
 
 
-def _bundle_data(bundle: Bundle, origin: Origin | None, kind_attribute: str | None, count: int, directed_graph: bool):
+def _bundle_data(
+    bundle: Bundle, origin: Origin | None, kind_attribute: str | None, count: int, directed_graph: bool
+) -> list[dict]:
     recoverable = bundle.name == (bundle.kind or "edges")
-    data = [{} if origin is not None or recoverable else {"bundle": bundle.name} for _ in range(count)]
+    data: list[dict] = [{} if origin is not None or recoverable else {"bundle": bundle.name} for _ in range(count)]
     arrays = {name: values.ravel() for name, values in bundle.attributes.items() if values.ndim != 1}
     _write(data, origin, {**bundle.attributes, **arrays}, bundle.kind, kind_attribute)
     if directed_graph:

@@ -43,7 +43,7 @@ class Topology:
         object.__setattr__(self, "bundles", tuple(self.bundles))
         if not self.groups:
             raise ModelError("a topology needs at least one node; add nodes to the graph, or groups to the topology")
-        names = [element.name for element in (*self.groups, *self.bundles)]
+        names = [group.name for group in self.groups] + [bundle.name for bundle in self.bundles]
         repeated = [name for position, name in enumerate(names) if name in names[:position]]
         if repeated:
             raise ModelError(
