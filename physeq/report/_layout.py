@@ -10,7 +10,7 @@ from .document import Document, Equation, Math, Table
 from .mathml import tokens
 from .notation import PagePrinter, has_cases, latex
 
-LINE_WIDTH = 62.0  # in glyphs; a line of mathematics on A4 at 11 pt, and of a comfortable page on a screen
+LINE_WIDTH = 60.0  # in glyphs; a line of mathematics on A4 at 11 pt, and of a comfortable page on a screen
 
 _NO_WIDTH = frozenset([r"\left", r"\right", r"\frac", r"\begin", r"\end", r"\displaystyle", "{", "}", "_", "^", " "])
 

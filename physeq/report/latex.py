@@ -90,7 +90,7 @@ def write(document: Document) -> str:
     table = symbol_table(document)
     if table is not None:
         blocks.append(Section("Symbols", [table]))
-    title = rf"\title{{{escape(document.title)}}}" + "\n" + r"\date{}"
+    title = rf"\title{{{escape(document.title)}}}" + "\n" + r"\author{}\date{}"
     body = "\n\n".join(_block(block, 0) for block in blocks)
     return f"{_PREAMBLE}{title}\n\n\\begin{{document}}\n\\maketitle\n\n{body}\n\n\\end{{document}}\n"
 
@@ -166,8 +166,8 @@ def _equation(equation: Equation) -> str:
         shown = f"\\begin{{equation*}}\n\\fitted{{{body}}}{tag}\n\\end{{equation*}}"
     else:
         rows = aligned_rows(equation, r"\\")
-        first, *rest = rows.split(" \\\\\n")
-        shown = "\\begin{align*}\n" + " \\\\\n".join([first + tag, *rest]) + "\n\\end{align*}"
+        # The tag goes to the last line, which usually leaves room for it.
+        shown = f"\\begin{{align*}}\n{rows}{tag}\n\\end{{align*}}"
     return shown + (f"\n{_text(equation.note)}" if equation.note else "")
 
 

@@ -184,8 +184,8 @@ class _Parser:
             while len(self.peek()) == 1 and self.peek().isalpha() and (style is not None or self.peek().isascii()):
                 token += self.take()
             return _letters(token, style)
-        if style is not None and token == "-":
-            return [element("mtext", "-")]
+        if style is not None and token in "-.":
+            return [element("mtext", token)]  # part of the word, without the spaces of an operator
         return [element("mo", "−" if token == "-" else token)]
 
     def peek_after(self) -> str:

@@ -12,6 +12,8 @@ from sympy.printing.precedence import PRECEDENCE, precedence_traditional
 from .mathml import element, latex_to_mathml, row, scripted
 from .notation import PagePrinter, function_latex, has_cases, has_script, joined_indices, latex, symbol_latex
 
+_TALL = frozenset(["mfrac", "mtable", "munder", "munderover", "mroot", "msqrt"])
+_FENCES = frozenset("()[]|")
 # SymPy writes these entities; browsers show the double-struck forms, which nobody writes by hand.
 _UPRIGHT = {"ⅆ": "d", "ⅇ": "e", "ⅈ": "i", "-": "−"}
 
@@ -23,7 +25,13 @@ def mathml(expression: sp.Basic) -> Element:
     >>> print(markup(mathml(sp.Symbol("v_i") < 2)))
     <mrow><msub><mi>v</mi><mi>i</mi></msub><mo>&lt;</mo><mn>2</mn></mrow>
     """
-    return _MathMLPrinter().element(expression)
+    made = _MathMLPrinter().element(expression)
+    for group in made.iter("mrow"):
+        if not any(part.tag in _TALL for part in group.iter()):
+            for sign in group.findall("mo"):
+                if sign.text in _FENCES:
+                    sign.attrib["stretchy"] = "false"  # as TeX does; stretched glyphs are wider than they need be
+    return made
 
 
 class _Arguments(PagePrinter):
@@ -144,6 +152,10 @@ class _MathMLPrinter(MathMLPresentationPrinter):
 
     def _print_Derivative(self, e):
         made = self._converted(super()._print_Derivative(e))
+        for sign in made[0].iter("mo"):
+            if sign.text in ("d", "∂"):
+                sign.tag = "mi"  # an operator would be spaced from its variable
+                sign.attrib["mathvariant"] = "normal"
         body = made[-1]
         if precedence_traditional(e.expr) < PRECEDENCE["Mul"] or isinstance(e.expr, sp.Piecewise):
             made.remove(body)
