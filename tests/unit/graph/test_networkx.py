@@ -160,6 +160,20 @@ def test_a_directed_graph_may_hold_edges_without_direction():
     assert_same(topology.to_networkx(), graph)
 
 
+def test_turned_edges_without_direction_turn_back_in_a_directed_graph():
+    graph = nx.MultiDiGraph()
+    graph.add_node("a", component="x")
+    graph.add_node("b", component="y")
+    graph.add_edge("b", "a", directed=False)
+    graph.add_edge("b", "a")
+    topology = from_networkx(graph)
+    assert [(bundle.groups, bundle.directed) for bundle in topology.bundles] == [
+        (("x", "y"), False),
+        (("y", "x"), True),
+    ]
+    assert_same(topology.to_networkx(), graph)
+
+
 def test_numeric_attributes_become_arrays_and_the_rest_is_kept_aside():
     graph = nx.path_graph(3)
     graph.nodes[0].update(bias=1.5, colour="red", on=True)
@@ -169,6 +183,8 @@ def test_numeric_attributes_become_arrays_and_the_rest_is_kept_aside():
     assert set(group.attributes) == {"bias", "on"}
     np.testing.assert_array_equal(group.attributes["bias"], [1.5, 2.0, np.nan])
     assert group.attributes["on"].dtype == bool
+    graph.nodes[1]["on"] = 2
+    assert from_networkx(graph).group("nodes").attributes["on"].dtype == float
     assert_same(from_networkx(graph).to_networkx(), graph)
 
 
