@@ -1,0 +1,23 @@
+"""Pages and plots: documents of symbols as Markdown, LaTeX and HTML, and pictures of results."""
+
+from .document import Block as Block
+from .document import Bullets as Bullets
+from .document import Code as Code
+from .document import Document as Document
+from .document import Equation as Equation
+from .document import Inline as Inline
+from .document import Math as Math
+from .document import Note as Note
+from .document import Paragraph as Paragraph
+from .document import Preformatted as Preformatted
+from .document import Section as Section
+from .document import Steps as Steps
+from .document import SymbolEntry as SymbolEntry
+from .document import Table as Table
+from .document import Warning as Warning
+from .graph_plot import graph_state as graph_state
+from .notation import latex as latex
+from .notation import symbol_latex as symbol_latex
+from .plots import error_curve as error_curve
+from .plots import learning_curve as learning_curve
+from .plots import weight_map as weight_map
