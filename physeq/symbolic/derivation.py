@@ -115,9 +115,8 @@ def derive(system: System, *, per_element: Iterable[str] = ()) -> Derivation:
     ('first order', True, H1@hidden - s + b@hidden)
     """
     found = {(v.group, v.coordinate): v for v in variables(system)}
-    held = frozenset(
-        g.name for g in system.topology.groups if g.size and bool(clamped_mask(system, g.name).all())
-    )
+    free = {v.group for v in found.values() if v.internal or not clamped_mask(system, v.group, v.coordinate).all()}
+    held = frozenset(v.group for v in found.values()) - free
     forms = tuple(placement_form(p, found, held) for p in system.placements)
     known = {p.name for p in system.placements}
     if unknown := set(per_element) - known:

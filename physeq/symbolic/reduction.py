@@ -156,7 +156,7 @@ def _classes(system: System, group: str, coordinate: Coordinate, use: dict[str, 
     reduced = ~value & (inertia | friction | use["rate"])
     order = np.where(reduced, inertia * 1, np.where(inertia, 2, friction * 1))
     lonely = ~(value | inertia | friction | use["rate"])
-    held = clamped_mask(system, group)
+    held = clamped_mask(system, group, coordinate)
     if np.any(lonely & ~held) and group in {g.name for g in system.topology.groups}:
         index = int(np.flatnonzero(lonely & ~held)[0])
         raise ModelError(
@@ -174,22 +174,24 @@ def _classes(system: System, group: str, coordinate: Coordinate, use: dict[str, 
     )
 
 
-def clamped_mask(system: System, group: str) -> np.ndarray:
-    """Mask of the nodes of a group that a ground, a fixed value or a clamped input holds."""
-
-
-    sizes = {g.name: g.size for g in system.topology.groups}
-    mask = np.zeros(sizes.get(group, 0), bool)
-    if group not in sizes:
+def clamped_mask(system: System, group: str, coordinate: Coordinate | None = None) -> np.ndarray:
+    """Mask of the nodes of a group that a ground, a fixed value or a clamped input holds (in that coordinate)."""
+    names = {g.name: g.size for g in system.topology.groups}
+    if group not in names:
         return np.zeros(1, bool)
-    held = [nodes for nodes, _ in system.fixed] + [i.nodes for i in system.inputs if isinstance(i.kind, Clamp)]
+    mask = np.zeros(names[group], bool)
+    held = [nodes for nodes, _ in system.fixed]
+    for entry in system.inputs:
+        if not isinstance(entry.kind, Clamp):
+            continue
+        wanted = entry.kind.coordinate
+        if coordinate is None or wanted is None or wanted in (coordinate.name, coordinate.key(1)):
+            held.append(entry.nodes)
     for nodes in held:
         for part in nodes.parts:
             if part.group == group:
                 mask[part.indices] = True
     return mask
-
-
 
 
 def motion_terms(component: Component, slot: Slot) -> dict[str, sp.Expr]:

@@ -1,0 +1,9 @@
+"""SymPy to JAX: printing expressions, lowering bundles, the compiled `Model`."""
+
+from physeq.compile.energy import energy as energy
+from physeq.compile.energy import parameter_gradient as parameter_gradient
+from physeq.compile.initialise import sample as sample
+from physeq.compile.model import Model as Model
+from physeq.compile.model import compile_model as compile_model
+from physeq.compile.printer import Program as Program
+from physeq.compile.problem import Problem as Problem

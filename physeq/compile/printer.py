@@ -1,0 +1,179 @@
+"""SymPy to JAX: expressions become a program of array operations, evaluated while JAX traces.
+
+No source text is generated, so depth is no limit and nothing is executed but JAX's own functions. Every function that
+a component may hold (`physeq.symbolic.functions.ELEMENTWISE`) has its implementation here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from functools import reduce
+
+import jax
+import jax.numpy as jnp
+import sympy as sp
+from jaxtyping import Array
+from sympy.logic.boolalg import Boolean, BooleanFalse, BooleanTrue
+
+from physeq.errors import InternalError
+from physeq.symbolic import functions as named
+
+
+def _logcosh(x):
+    return jnp.logaddexp(x, -x) - jnp.log(2.0).astype(jnp.result_type(x))
+
+
+FUNCTIONS = {
+    sp.exp: jnp.exp, sp.log: jnp.log, sp.sin: jnp.sin, sp.cos: jnp.cos, sp.tan: jnp.tan, sp.asin: jnp.arcsin,
+    sp.acos: jnp.arccos, sp.atan: jnp.arctan, sp.atan2: jnp.arctan2, sp.sinh: jnp.sinh, sp.cosh: jnp.cosh,
+    sp.tanh: jnp.tanh, sp.asinh: jnp.arcsinh, sp.acosh: jnp.arccosh, sp.atanh: jnp.arctanh,
+    sp.erf: jax.scipy.special.erf, sp.Abs: jnp.abs, sp.sign: jnp.sign, sp.floor: jnp.floor,
+    sp.Max: lambda *xs: reduce(jnp.maximum, xs), sp.Min: lambda *xs: reduce(jnp.minimum, xs),
+    sp.Heaviside: lambda x, half=0.5: jnp.heaviside(x, half),
+    named.sigmoid: jax.nn.sigmoid, named.softplus: jax.nn.softplus, named.logcosh: _logcosh,
+    named.xlogx: lambda x: jax.scipy.special.xlogy(x, x),
+    named.clip: lambda x, lower, upper: jnp.minimum(jnp.maximum(x, lower), upper),
+}  # fmt: skip
+
+_RELATIONS = {
+    sp.StrictLessThan: jnp.less, sp.LessThan: jnp.less_equal, sp.StrictGreaterThan: jnp.greater,
+    sp.GreaterThan: jnp.greater_equal, sp.Equality: jnp.equal, sp.Unequality: jnp.not_equal,
+    sp.And: lambda *cs: reduce(jnp.logical_and, cs), sp.Or: lambda *cs: reduce(jnp.logical_or, cs),
+    sp.Not: jnp.logical_not,
+}  # fmt: skip
+
+_CANDIDATES = (1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 10.0, -10.0, 0.0)
+
+
+class Program:
+    """Compiled expressions: call with {symbol: array}, get one array per expression.
+
+    Shapes follow broadcasting; a constant expression gives a Python number. Numbers are weakly typed, so the dtype
+    follows the arrays.
+
+    >>> x = sp.Symbol("x")
+    >>> [float(y) for y in Program([x**2, sp.exp(-x) / 2])({x: jnp.asarray(0.0)})]
+    [0.0, 0.5]
+    """
+
+    def __init__(self, expressions: Sequence[sp.Expr]):
+        self.expressions = tuple(sp.sympify(e) for e in expressions)
+        self.symbols = frozenset().union(*(e.free_symbols for e in self.expressions)) if expressions else frozenset()
+
+    def __call__(self, environment: Mapping[sp.Symbol, Array]) -> tuple:
+        missing = self.symbols - set(environment)
+        if missing:
+            raise InternalError(f"no value for {sorted(map(str, missing))} in {self.expressions}")
+        known: dict[sp.Basic, Array] = dict(environment)
+        return tuple(_evaluate(e, known) for e in self.expressions)
+
+
+def _evaluate(expression: sp.Basic, known: dict) -> Array:
+    """Evaluate with an explicit stack, remembering shared sub-expressions."""
+    stack = [expression]
+    while stack:
+        top = stack[-1]
+        if top in known:
+            stack.pop()
+            continue
+        if isinstance(top, sp.Piecewise):
+            known[top] = _piecewise(top, known)
+            stack.pop()
+            continue
+        waiting = [a for a in top.args if a not in known]
+        if waiting and not isinstance(top, sp.Number):
+            stack.extend(waiting)
+            continue
+        known[top] = _apply(top, known)
+        stack.pop()
+    return known[expression]
+
+
+def _apply(node: sp.Basic, known: dict):
+    if isinstance(node, sp.Integer):
+        return int(node)
+    if isinstance(node, sp.Number | sp.NumberSymbol):
+        return float(node)
+    if isinstance(node, BooleanTrue | BooleanFalse):
+        return bool(node)
+    arguments = [known[a] for a in node.args]
+    if isinstance(node, sp.Add):
+        return _sum(node, known)
+    if isinstance(node, sp.Mul):
+        return _product(node, known)
+    if isinstance(node, sp.Pow):
+        return _power(node, *arguments)
+    if node.func in FUNCTIONS:
+        return FUNCTIONS[node.func](*arguments)
+    if node.func in _RELATIONS:
+        return _RELATIONS[node.func](*arguments)
+    raise InternalError(f"the printer has no JAX form for {node.func.__name__} in {node}")
+
+
+def _sum(node: sp.Add, known: dict):
+    """Terms with a leading minus are subtracted, so that −a + b costs one operation."""
+    plus, minus = [], []
+    for term in node.args:
+        if term.could_extract_minus_sign() and isinstance(term, sp.Mul):
+            minus.append(_evaluate(-term, known))
+        else:
+            plus.append(known[term])
+    if not plus:
+        return -reduce(jnp.add, minus)
+    return reduce(lambda a, b: a - b, minus, reduce(lambda a, b: a + b, plus))
+
+
+def _product(node: sp.Mul, known: dict):
+    above, below = [], []
+    for factor in node.args:
+        if isinstance(factor, sp.Pow) and factor.exp.is_Rational and factor.exp.is_negative:
+            below.append(_evaluate(1 / factor, known))
+        else:
+            above.append(known[factor])
+    top = reduce(lambda a, b: a * b, above) if above else 1.0
+    return top / reduce(lambda a, b: a * b, below) if below else top
+
+
+def _power(node: sp.Pow, base, exponent):
+    if node.exp == sp.Rational(1, 2):
+        return jnp.sqrt(base)
+    if node.exp == sp.Rational(-1, 2):
+        return 1.0 / jnp.sqrt(base)
+    if node.exp.is_Integer:
+        return 1.0 / base ** -int(node.exp) if node.exp.is_negative else base ** int(node.exp)
+    if node.base == sp.E:
+        return jnp.exp(exponent)
+    return jnp.power(base, exponent)
+
+
+def _piecewise(node: sp.Piecewise, known: dict):
+    """Branches see only inputs for which they are taken, so that gradients of unused branches are not NaN."""
+    value, before = None, sp.false
+    branches = []
+    for branch, condition in node.args:
+        taken = sp.And(condition, sp.Not(before))
+        before = sp.Or(before, condition)
+        masked = {s: v for s, v in known.items() if isinstance(s, sp.Symbol)}
+        mask = _evaluate(taken, dict(masked)) if taken is not sp.true else True
+        for symbol, safe in _safe_point(branch, taken).items():
+            masked[symbol] = jnp.where(mask, known[symbol], safe)
+        branches.append((mask, _evaluate(branch, masked)))
+    for mask, result in reversed(branches):
+        value = result if value is None else jnp.where(mask, result, value)
+    return value
+
+
+def _safe_point(branch: sp.Expr, condition: Boolean) -> dict[sp.Symbol, float]:
+    """Values of the symbols in the condition for which it holds and the branch is finite; empty where none is found."""
+    symbols = sorted(condition.free_symbols & branch.free_symbols, key=str)
+    others = {s: 1.0 for s in condition.free_symbols - set(symbols)}
+    if not symbols or len(symbols) > 3:
+        return {}
+    for values in itertools.product(_CANDIDATES, repeat=len(symbols)):
+        point = dict(zip(symbols, values, strict=True))
+        if condition.subs(point | others) == sp.true:
+            at = branch.subs(point | {s: 1.0 for s in branch.free_symbols - set(symbols)})
+            if at.is_finite and at.is_real:
+                return point
+    return {}

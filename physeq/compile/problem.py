@@ -1,0 +1,285 @@
+"""`Problem`: a model at given parameters, inputs, target and nudge; the functions that solvers call.
+
+What does not change during a phase (messages from held groups, sums of coefficients, bounds) is computed when the
+problem is made, once, outside every loop.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from physeq.compile.cost import CostEvaluator, State
+from physeq.compile.lowered import CompiledContribution, Lowered
+from physeq.compile.wiring import Wiring
+from physeq.symbolic.symbols import drive, nudge
+
+
+class Problem(eqx.Module):
+    """F = E + βC at fixed parameters, inputs and target: find the free state x with force(x) = −∂F/∂x + … = 0.
+
+    States are `{group: {unknown: (*batch, nodes)}}`. *Free* states leave out the groups that are held as a whole; where
+    single nodes of a group are held, their entries carry the held value and their force is zero.
+    """
+
+    lowered: Lowered = eqx.field(static=True)
+    cost_evaluator: CostEvaluator | None = eqx.field(static=True)
+    wirings: dict[str, Wiring]
+    params: dict[str, dict[str, Array]]
+    held: State
+    clamps: dict[str, dict[str, tuple[np.ndarray, Array]]]
+    drives: State
+    signals: dict[str, dict[str, Array]]
+    target: Array | None
+    beta: Array
+    bounds: dict[str, dict[str, tuple[Array | None, Array | None]]]
+    static_messages: dict[str, dict[str, Array]]
+    batch: tuple[int, ...] = eqx.field(static=True)
+
+    # ---- states --------------------------------------------------------------------------------------------------
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups with free nodes."""
+        return tuple(self.lowered.locals)
+
+    def full(self, free: State) -> State:
+        """The state of all groups."""
+        return {**self.held, **free}
+
+    def insert(self, free: State) -> State:
+        """Put the held values of single nodes into a free state."""
+        result = {}
+        for group, values in free.items():
+            result[group] = {}
+            for key, x in values.items():
+                clamp = self.clamps.get(group, {}).get(key)
+                result[group][key] = x if clamp is None else jnp.where(clamp[0], clamp[1], x)
+        return result
+
+    def project(self, free: State) -> State:
+        """Clip a free state to its bounds, held entries aside."""
+        if not self.bounds:
+            return free
+        return self.insert(
+            {g: {k: self.clip(g, k, x) for k, x in values.items()} for g, values in free.items()}
+        )
+
+    def clip(self, group: str, key: str, x: Array) -> Array:
+        """Clip one unknown of one group to its bounds."""
+        lower, upper = self.bounds.get(group, {}).get(key, (None, None))
+        x = x if lower is None else jnp.maximum(x, lower)
+        return x if upper is None else jnp.minimum(x, upper)
+
+    def mask(self, group: str, key: str, f: Array, otherwise: Array | float = 0.0) -> Array:
+        """Replace the entries of held nodes, by zero or by `otherwise`."""
+        clamp = self.clamps.get(group, {}).get(key)
+        return f if clamp is None else jnp.where(clamp[0], otherwise, f)
+
+    def start(self, state: State | None = None, dtype: Any = None) -> State:
+        """A free state to start from: the given state's free part, or every coordinate's `start` value."""
+        dtype = jnp.result_type(float) if dtype is None else dtype
+        free: State = {}
+        for group, local in self.lowered.locals.items():
+            free[group] = {}
+            for v in local.form.variables:
+                if state is not None and group in state:
+                    x = jnp.asarray(state[group][v.key])
+                    free[group][v.key] = jnp.broadcast_to(x, (*self.batch, v.size)) if x.ndim < len(self.batch) + 1 else x
+                else:
+                    free[group][v.key] = jnp.full((*self.batch, v.size), v.coordinate.start, dtype)
+        return self.project(self.insert(free))
+
+    # ---- messages and forces -------------------------------------------------------------------------------------
+
+    def messages(self, free: State, group: str, needed: Iterable | None = None) -> dict:
+        """{message symbol: value on the group's nodes}."""
+        full, local = self.full(free), self.lowered.locals[group]
+        static = self.static_messages[group]
+        values = {}
+        for symbol, contributions in local.contributions.items():
+            if needed is not None and symbol not in needed:
+                continue
+            total = static.get(symbol.name)
+            for c in contributions:
+                if not is_static(c, self.held):
+                    part = contribute(c, self.wirings, self.params, full, local.form.variables[0].size)
+                    total = part if total is None else total + part
+            values[symbol] = total
+        return values
+
+    def force(self, free: State, groups: Iterable[str] | None = None) -> State:
+        """f = −∂E/∂x + forces − β ∂C/∂x on free nodes, zero on held ones."""
+        result = {}
+        pull = self.cost_pull(free)
+        for group in self.groups if groups is None else groups:
+            local = self.lowered.locals[group]
+            needed = local.needed(local.force.values())
+            environment = self.environment(free, group, self.messages(free, group, needed))
+            result[group] = {}
+            for key, program in local.force.items():
+                f = self._wide(program(environment)[0], free[group][key])
+                f = f + self._element_sum(free, group, key, "forces")
+                if (given := self.drives.get(group, {}).get(key)) is not None:
+                    f = f + given
+                if key in pull.get(group, {}):
+                    f = f + pull[group][key]
+                result[group][key] = self.mask(group, key, f)
+        return result
+
+    def reaction(self, free: State) -> State:
+        """The force that the system exerts on nodes held singly (on free nodes: the residual force)."""
+        return dataclasses.replace(self, clamps={}).force(free)
+
+    def curvature(self, free: State, groups: Iterable[str] | None = None) -> State:
+        """−∂f_i/∂x_i of every free unknown, 1 on held nodes."""
+        result = {}
+        for group in self.groups if groups is None else groups:
+            local = self.lowered.locals[group]
+            environment = self.environment(free, group, self.messages(free, group))
+            result[group] = {}
+            for key, program in local.curvature.items():
+                h = self._wide(program(environment)[0], free[group][key])
+                h = h + self._element_sum(free, group, key, "curvatures")
+                if self.target is not None and self.cost_evaluator is not None:
+                    v = self.cost_evaluator.programs.form.unknowns.get(group)
+                    if v is not None and v.key == key:
+                        second = self.cost_evaluator.curvature(self.full(free), self.params, self.target)[group]
+                        h = h + self.beta[..., None] * second
+                result[group][key] = self.mask(group, key, h, 1.0)
+        return result
+
+    def local_equilibrium(self, free: State, groups: Iterable[str], *, nudge_inside: bool) -> State | None:
+        """The closed-form equilibrium of every node of the groups given its messages, clipped to its bounds.
+
+        With `nudge_inside` the nudge is solved for exactly, otherwise it is left out. None where no closed form exists.
+        """
+        result = {}
+        for group in groups:
+            local = self.lowered.locals[group]
+            solved = self.solves_nudge(group) if nudge_inside else False
+            programs = local.nudged_equilibrium if solved else local.equilibrium
+            if any(p is None for p in programs.values()):
+                return None
+            messages = self.messages(free, group, local.needed(programs.values()))
+            result[group] = {
+                key: self._solve_local(free, group, key, program, messages, 0.0) for key, program in programs.items()
+            }
+        return result
+
+    def linearised_equilibrium(self, free: State, group: str, pull: State) -> dict[str, Array]:
+        """The closed-form equilibrium of a group with `pull` as an extra linear force."""
+        local = self.lowered.locals[group]
+        messages = self.messages(free, group, local.needed(local.equilibrium.values()))
+        return {
+            key: self._solve_local(free, group, key, program, messages, pull.get(group, {}).get(key, 0.0))
+            for key, program in local.equilibrium.items()
+        }
+
+    def _solve_local(self, free, group, key, program, messages, extra):
+        given = self.drives.get(group, {}).get(key, 0.0)
+        environment = self.environment(free, group, messages) | {drive: given + extra}
+        old = free[group][key]
+        new = self._wide(program(environment)[0], old)
+        return self.mask(group, key, self.clip(group, key, new), old)
+
+    def solves_nudge(self, group: str) -> bool:
+        """Whether the cost acts on this group and needs to be part of its local equilibrium."""
+        if self.cost_evaluator is None or self.target is None:
+            return False
+        return group in self.cost_evaluator.programs.form.unknowns
+
+    def cost_pull(self, free: State) -> State:
+        """−β ∂C/∂x on the output groups."""
+        if self.cost_evaluator is None or self.target is None:
+            return {}
+        gradient = self.cost_evaluator.gradient(self.full(free), self.params, self.target)
+        unknowns = self.cost_evaluator.programs.form.unknowns
+        return {g: {unknowns[g].key: -self.beta[..., None] * c} for g, c in gradient.items()}
+
+    def environment(self, free: State, group: str, messages: dict) -> dict:
+        """Values of all symbols of a group's local form."""
+        local = self.lowered.locals[group]
+        values = {v.symbol: free[group][v.key] for v in local.form.variables}
+        for symbol, (placement, p) in local.form.parameters.items():
+            values[symbol] = self.params[placement][p.name]
+        for form in local.form.own:
+            values |= self._signals(form.placement.name, form.placement.component.signals)
+        values |= messages
+        values[drive] = 0.0
+        if self.solves_nudge(group):
+            values |= self._nudge_values(group)
+        return values
+
+    def _nudge_values(self, group: str) -> dict:
+        cost, (part,) = self.cost_evaluator, [p for p in self.cost_evaluator.outputs.parts if p.group == group]
+        y = cost.programs.form.target
+        if part.whole:
+            return {nudge: self.beta[..., None]} | ({} if y is None else {y: self.target})
+        size = cost.programs.form.unknowns[group].size
+        acts = jnp.zeros(size, self.beta.dtype).at[part.indices].set(1.0)
+        values = {nudge: self.beta[..., None] * acts}
+        if y is not None:
+            spread = jnp.zeros((*self.target.shape[:-1], size), self.target.dtype)
+            values[y] = spread.at[..., part.indices].set(self.target[..., part.columns])
+        return values
+
+    def _signals(self, placement: str, signals) -> dict:
+        return {s: self.signals[placement][s.name] for s in signals}
+
+    def _element_sum(self, free: State, group: str, key: str, kind: str) -> Array | float:
+        """Σ over elements at each node of forces or curvatures of the element-wise placements."""
+        total: Array | float = 0.0
+        full = self.full(free)
+        for form, port in self.lowered.locals[group].form.elements:
+            name = form.placement.component.ports[port]
+            for slot, program in getattr(self.lowered.elements[form.placement.name], kind).items():
+                if slot.port == name and slot.coordinate.key(form.unknowns[slot].order) == key:
+                    value = program(self.element_environment(form.placement.name, full))[0]
+                    size = free[group][key].shape[-1]
+                    total = total + self.wirings[form.placement.name].collect(jnp.asarray(value), port, size)
+        if group in self.lowered.elements:  # internal coordinates of the placement of this name
+            programs = getattr(self.lowered.elements[group], kind)
+            for slot, program in programs.items():
+                if slot.port is None and slot.coordinate.key(self.lowered.elements[group].unknowns[slot].order) == key:
+                    total = total + program(self.element_environment(group, full))[0]
+        return total
+
+    def element_environment(self, placement: str, full: State) -> dict:
+        """Values of a component's own symbols on every element of a placement."""
+        programs, wiring = self.lowered.elements[placement], self.wirings[placement]
+        component = programs.form.placement.component
+        values = {p: self.params[placement][p.name] for p in component.parameters}
+        values |= self._signals(placement, component.signals)
+        for slot, symbol in programs.unknowns.items():
+            group = programs.form.placement.group_of(slot.port)
+            x = full[group][slot.coordinate.key(symbol.order)]
+            values[symbol] = x if slot.port is None else wiring.spread(x, component.ports.index(slot.port))
+        return values
+
+    @staticmethod
+    def _wide(value, like: Array) -> Array:
+        shape = jnp.broadcast_shapes(jnp.shape(value), like.shape)
+        return jnp.broadcast_to(jnp.asarray(value, like.dtype if np.isscalar(value) else None), shape)
+
+
+def is_static(contribution: CompiledContribution, held) -> bool:
+    """Whether a contribution does not change during a phase: its sender is held, or sends a constant."""
+    return contribution.feature is None or contribution.sender_group in held
+
+
+def contribute(c: CompiledContribution, wirings, params, full: State, size: int) -> Array:
+    """The value of one contribution on the receiver's nodes."""
+    own = params.get(c.placement, {})
+    coefficient = c.coefficient({s: own[s.name] for s in c.coefficient.symbols})[0]
+    feature = None
+    if c.feature is not None:
+        values = {x: full[c.sender_group][key] for x, key in c.sender_symbols}
+        feature = c.feature(values)[0]
+    return wirings[c.placement].message(coefficient, feature, c.receiver, size)
