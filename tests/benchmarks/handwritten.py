@@ -276,18 +276,20 @@ def resistive_error(params, images, labels, gain=100.0, sweeps=4):
 #   E = ½ Σ_i s_i² − Σ_edges w_ij ρ(s_i) ρ(s_j) − Σ_i b_i ρ(s_i),   ρ = tanh
 #   −∂E/∂s_i = −s_i + ρ′(s_i) (Σ_j w_ij ρ(s_j) + b_i)
 #
-# 100,000 nodes and 400,000 edges, float32, two shared cores, load near 2.5, formulations in turn, median of 40
-# (best of 40), milliseconds. Differences under 0.3 ms changed from run to run:
+# 100,000 nodes and 400,000 edges, float32, two shared cores (load 1 to 1.5), formulations in turn, median (best) of 40
+# to 80 runs in milliseconds. Medians move by 0.2 ms between runs of the program:
 #
-#   edges once, ordered by source, one sum to each end     1.0 (0.8)   sparse_force_two_sums
-#   the same, edges in any order                           1.2 (1.1)
-#   the same by jax.grad of the energy, any order          1.0 (0.7)
-#   both directions, sorted by receiver, segment_sum       1.4 (1.1)   sparse_force_sorted
-#   both directions, unsorted                              1.6 (1.2)
-#   jagged diagonals, no scatter                           1.6 (1.5)   sparse_force_jagged
-#   neighbours padded to the largest degree (22)           1.9 (1.7)
-#   differences of a running sum over sorted edges         2.9 (2.7)   error 3e-5 instead of 1e-6
-#   NumPy with a SciPy CSR product                         1.6 (1.5)
+#   edges once, ordered by source, a sum to each end, then added   1.04 (0.67)   sparse_force_two_sums
+#   the same, edges in any order                                   1.03 (0.68)
+#   the same by jax.grad of the energy, any order                  1.10 (0.65)
+#   edges once, both sums into one array, one after the other      1.10 (0.86)
+#   both directions, sorted by receiver, segment_sum               1.29 (1.09)   sparse_force_sorted
+#   both directions, unsorted                                      1.47 (1.20)
+#   jagged diagonals, one gather, no scatter                       1.38 (1.07)
+#   jagged diagonals, a gather for each, no scatter                1.51 (1.36)   sparse_force_jagged
+#   neighbours padded to the largest degree (22)                   1.89 (1.73)
+#   differences of a running sum over sorted edges                 2.89 (2.66)   error 3e-5 instead of 1e-6
+#   NumPy with a SciPy CSR product                                 1.56 (1.46)
 #
 # On a CPU XLA's scatter is a plain serial loop, and a good one: sorting and padding gain nothing.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -315,13 +317,15 @@ def _sparse_force(state, rho, message, bias):
 
 @jax.jit
 def sparse_force_two_sums(state, source, target, weight, bias):
-    """Edges stored once, best ordered by source: one gather and one sum towards each end."""
+    """Edges stored once, in any order: one gather and one sum towards each end."""
     rho = jnp.tanh(state)
     at_source, at_target = (rho.at[ends].get(mode="promise_in_bounds") for ends in (source, target))
-    message = jnp.zeros_like(state)
-    message = message.at[source].add(weight * at_target, mode="promise_in_bounds")
-    message = message.at[target].add(weight * at_source, mode="promise_in_bounds")
-    return _sparse_force(state, rho, message, bias)
+    zero = jnp.zeros_like(
+        state
+    )  # two independent sums, which may run at the same time, rather than one after the other
+    to_source = zero.at[source].add(weight * at_target, mode="promise_in_bounds")
+    to_target = zero.at[target].add(weight * at_source, mode="promise_in_bounds")
+    return _sparse_force(state, rho, to_source + to_target, bias)
 
 
 @jax.jit
