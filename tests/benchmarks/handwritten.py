@@ -276,8 +276,8 @@ def resistive_error(params, images, labels, gain=100.0, sweeps=4):
 #   E = ½ Σ_i s_i² − Σ_edges w_ij ρ(s_i) ρ(s_j) − Σ_i b_i ρ(s_i),   ρ = tanh
 #   −∂E/∂s_i = −s_i + ρ′(s_i) (Σ_j w_ij ρ(s_j) + b_i)
 #
-# 100,000 nodes and 400,000 edges, float32, two shared cores (load 1 to 1.5), formulations in turn, median (best) of 40
-# to 80 runs in milliseconds. Medians move by 0.2 ms between runs of the program:
+# 100,000 nodes and 400,000 edges, float32, two shared cores (load 1 to 2.5), formulations in turn, median (best) of 40
+# to 80 runs in milliseconds. Medians move by 0.2 ms and more with the load, the last three rows had most of it:
 #
 #   edges once, ordered by source, a sum to each end, then added   1.04 (0.67)   sparse_force_two_sums
 #   the same, edges in any order                                   1.03 (0.68)
