@@ -16,7 +16,6 @@ from .document import SymbolEntry as SymbolEntry
 from .document import Table as Table
 from .document import Warning as Warning
 from .graph_plot import graph_state as graph_state
-from .notation import latex as latex
 from .notation import symbol_latex as symbol_latex
 from .plots import error_curve as error_curve
 from .plots import learning_curve as learning_curve

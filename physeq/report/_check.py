@@ -31,10 +31,14 @@ def check(document: Document) -> None:
     known = {_key(symbol) for symbol in table}
     missing = [symbol for symbol in used if _key(symbol) not in known]
     if missing:
-        raise InternalError(f"page {document.title!r}: {_named(missing)} missing in the symbol table; add a SymbolEntry for each")
+        raise InternalError(
+            f"page {document.title!r}: {_named(missing)} missing in the symbol table; add a SymbolEntry for each"
+        )
     repeated = [symbol for number, symbol in enumerate(table) if _key(symbol) in map(_key, table[:number])]
     if repeated:
-        raise InternalError(f"page {document.title!r}: {_named(repeated)} more than once in the symbol table; keep one entry")
+        raise InternalError(
+            f"page {document.title!r}: {_named(repeated)} more than once in the symbol table; keep one entry"
+        )
     seen: dict[str, sp.Basic] = {}
     for symbol in table:
         other = seen.setdefault(appearance(symbol), symbol)

@@ -6,10 +6,10 @@ so that no glyph is known to one writer only.
 
 import unicodedata
 
-_GREEK = (
-    "alpha beta gamma delta zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon chi psi omega "
-    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
-).split()
+_GREEK = """
+alpha beta gamma delta zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon chi psi omega
+Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
+"""
 
 
 def _greek(name: str) -> str:
@@ -18,7 +18,7 @@ def _greek(name: str) -> str:
 
 
 # Letters and other identifiers: <mi>.
-LETTERS: dict[str, str] = {name: _greek(name) for name in _GREEK} | {
+LETTERS: dict[str, str] = {name: _greek(name) for name in _GREEK.split()} | {
     "epsilon": "ϵ",
     "varepsilon": "ε",
     "phi": "ϕ",
@@ -135,9 +135,8 @@ ACCENTS: dict[str, str] = {
 }
 
 # Function names set upright.
-NAMES = frozenset(
-    "arccos arcsin arctan arg cos cosh cot coth csc det dim exp inf lim log ln max min sec sin sinh sup tan tanh".split()
-)
+_NAMES = "arccos arcsin arctan arg cos cosh cot coth csc det dim exp inf lim log ln max min sec sin sinh sup tan tanh"
+NAMES = frozenset(_NAMES.split())
 
 # Commands that choose a style of letters, with the words of Unicode's names of such letters ("" = upright).
 STYLES: dict[str, str] = {

@@ -13,61 +13,9 @@ from typing import TypeAlias
 import sympy as sp
 
 from ..errors import InternalError
-
-
-@dataclass(frozen=True)
-class Math:
-    """An expression inside a line of text.
-
-    >>> Math(sp.Symbol("x") ** 2).expr
-    x**2
-    """
-
-    expr: sp.Basic
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "expr", _expression(self.expr, "Math"))
-
-
-@dataclass(frozen=True)
-class Code:
-    """A name as the user typed it, inside a line of text."""
-
-    text: str
-
-
-Inline: TypeAlias = str | Math | Code
-Text: TypeAlias = str | Math | Code | sp.Basic | Iterable[str | Math | Code]
-
-
-def inlines(text: Text) -> tuple[Inline, ...]:
-    """Anything that may stand in a line of text, as a tuple of strings, `Math` and `Code`.
-
-    Raises `InternalError` for anything else.
-
-    >>> inlines("a word"), inlines(sp.Symbol("x"))
-    (('a word',), (Math(expr=x),))
-    """
-    if isinstance(text, str | Math | Code):
-        return (text,)
-    if isinstance(text, sp.Basic | int | float):
-        return (Math(text),)
-    if isinstance(text, list | tuple):
-        return tuple(inline for part in text for inline in inlines(part))
-    raise InternalError(
-        f"document text must be a string, a SymPy expression, Math, Code or a list of these, got {text!r}; "
-        "convert it before it enters the document"
-    )
-
-
-def _expression(value: object, where: str) -> sp.Basic:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return sp.sympify(value)
-    if isinstance(value, sp.Basic | sp.MatrixBase):
-        return value
-    raise InternalError(
-        f"{where} must hold a SymPy expression, got {value!r}; pass the expression itself, never its LaTeX or its text"
-    )
+from ._inlines import Code as Code
+from ._inlines import Inline, expression, inlines
+from ._inlines import Math as Math
 
 
 @dataclass(frozen=True)
@@ -104,9 +52,9 @@ class Equation:
     note: tuple[Inline, ...] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lhs", _expression(self.lhs, "Equation"))
+        object.__setattr__(self, "lhs", expression(self.lhs, "Equation"))
         if self.rhs is not None:
-            object.__setattr__(self, "rhs", _expression(self.rhs, "Equation"))
+            object.__setattr__(self, "rhs", expression(self.rhs, "Equation"))
         elif isinstance(self.lhs, sp.Equality):
             object.__setattr__(self, "rhs", self.lhs.rhs)
             object.__setattr__(self, "lhs", self.lhs.lhs)

@@ -62,7 +62,9 @@ def graph_state(topology: Topology, values: Mapping[str, Any], path: PathLike, l
 
         axis = figure.subplots()
         axis.set_axis_off()
-        axis.set_aspect("equal" if _roughly_square(places) else "auto")
+        # Columns of layers fill the picture; places that were given, or found by springs, keep their proportions.
+        layers = len(topology.groups) > 1 and all(group.positions is None for group in topology.groups)
+        axis.set_aspect("auto" if layers else "equal")
         opacity = float(np.clip(40 / np.sqrt(max(drawn, 1)) / 2, 0.12, 0.8))
         axis.add_collection(LineCollection(segments, colors="#7a7a7a", linewidths=0.7, alpha=opacity, zorder=1))
         # Values of both signs: diverging about 0. Otherwise light to dark. Both survive colour blindness.
@@ -70,7 +72,8 @@ def graph_state(topology: Topology, values: Mapping[str, Any], path: PathLike, l
         both = low < 0 < high
         low, high = (-max(-low, high), max(-low, high)) if both else (low, high if high > low else low + 1.0)
         scale = ScalarMappable(Normalize(low, high), "RdBu_r" if both else "viridis")
-        size = float(np.clip(9000 / max(topology.size, 1), 6, 260))
+        across = max(group.size for group in topology.groups) if layers else 1.5 * np.sqrt(topology.size)
+        size = float(np.clip((230 / across) ** 2, 3, 200))  # an area in points²: neighbours do not overlap
         for group in topology.groups:
             array = colours.get(group.name, np.full(group.size, np.nan))
             faces = scale.to_rgba(array)
@@ -83,7 +86,8 @@ def graph_state(topology: Topology, values: Mapping[str, Any], path: PathLike, l
                     axis.annotate(_plain(name), place, **offset, ha="center", va="bottom", fontsize=8)
             if len(topology.groups) > 1:
                 offset = {"xytext": (0, -np.sqrt(size) / 2 - 4), "textcoords": "offset points"}
-                axis.annotate(_plain(group.name), (x.mean(), y.min()), **offset, ha="center", va="top", fontweight="bold")
+                bold = {"ha": "center", "va": "top", "fontweight": "bold"}
+                axis.annotate(_plain(group.name), (x.mean(), y.min()), **offset, **bold)
         axis.margins(0.12)
         if numbers.size:
             figure.colorbar(scale, ax=axis, label=_plain(label), shrink=0.8)
@@ -140,11 +144,6 @@ def _nodes(topology: Topology, bundle: Any, chosen: np.ndarray) -> tuple[np.ndar
     if isinstance(bundle.pattern, Dense):  # without listing every pair of a large bundle
         return np.unravel_index(chosen, topology.sizes(bundle.name))
     return tuple(port[chosen] for port in topology.edge_arrays(bundle.name))
-
-
-def _roughly_square(places: dict[str, np.ndarray]) -> bool:
-    spread = np.ptp(np.concatenate(list(places.values())), axis=0)
-    return bool(spread.min() > 0.25 * spread.max())
 
 
 def _plain(name: object) -> str:

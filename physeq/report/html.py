@@ -7,6 +7,7 @@ import sympy as sp
 
 from ._layout import anchor, broken, symbol_table
 from ._style import STYLE
+from ._xml import element, markup, row
 from .document import (
     Block,
     Bullets,
@@ -23,7 +24,6 @@ from .document import (
     Table,
     Warning,
 )
-from .mathml import element, markup, row
 from .mathml_printer import mathml
 from .notation import latex
 
@@ -49,7 +49,9 @@ def write(document: Document) -> str:
     anchors = {number: anchor(block.title, taken) for number, block in enumerate(blocks) if isinstance(block, Section)}
     body = [_block(block, 2, taken, anchors.get(number)) for number, block in enumerate(blocks)]
     links = [f'<li><a href="#{anchors[number]}">{escape(blocks[number].title)}</a></li>' for number in anchors]
-    contents = ['<nav aria-label="Contents">', "<ul>", *links, "</ul>", "</nav>"] if len(links) >= _CONTENTS_FROM else []
+    contents = ['<nav aria-label="Contents">', "<ul>", *links, "</ul>", "</nav>"]
+    if len(links) < _CONTENTS_FROM:
+        contents = []
     lines = [
         "<!DOCTYPE html>",
         '<html lang="en">',
@@ -114,7 +116,8 @@ def _equation(equation: Equation) -> str:
     source = " = ".join(latex(side) for side in equation.sides)
     content = _lines(equation) if len(broken(equation).lines) > 1 else _sides(equation.sides)
     tag = f'<span class="tag">({escape(equation.label)})</span>' if equation.label else ""
-    shown = f'<div class="equation"><div class="scroll" tabindex="0">{_math(content, source, display="block")}</div>{tag}</div>'
+    formula = _math(content, source, display="block")
+    shown = f'<div class="equation"><div class="scroll" tabindex="0">{formula}</div>{tag}</div>'
     return shown + (f'\n<p class="remark">{_text(equation.note)}</p>' if equation.note else "")
 
 
@@ -131,7 +134,8 @@ def _lines(equation: Equation) -> Element:
     lines: list[list[Element]] = []
     for number, line in enumerate(cut.lines):
         printed = mathml(line)
-        lines.append([printed] if number == 0 or _starts_negative(printed) else [element("mo", "+", form="infix"), printed])
+        plus = [] if number == 0 or _starts_negative(printed) else [element("mo", "+", form="infix")]
+        lines.append([*plus, printed])
     if cut.factor is not None:
         factor = element("mo", "−", form="prefix") if cut.factor == -1 else mathml(cut.factor)
         lines[0][:0] = [factor, _bracket("(")]
@@ -142,8 +146,8 @@ def _lines(equation: Equation) -> Element:
         cells[1:] = [element("mtd"), element("mtd"), element("mtd", None, row(lines[0]))]
     for line in lines[1:]:
         cells += [element("mtd"), element("mtd", None, element("mspace", width="1em"), *line)]
-    pairs = zip(cells[::2], cells[1::2], strict=True)
-    return element("mtable", None, *(element("mtr", None, *pair) for pair in pairs), **{"class": "lines", "displaystyle": "true"})
+    rows = [element("mtr", None, *pair) for pair in zip(cells[::2], cells[1::2], strict=True)]
+    return element("mtable", None, *rows, **{"class": "lines", "displaystyle": "true"})
 
 
 def _starts_negative(printed: Element) -> bool:

@@ -72,7 +72,11 @@ _ESCAPES = {
     "\u00a0": "~",
 }
 # Signs that fixed-width fonts would join, or bend, where text must be copied letter by letter.
-_VERBATIM = {"-": "{-}", "<": "{<}", ">": "{>}", ",": "{,}", "'": r"\textquotesingle{}", "`": r"\textasciigrave{}", " ": "~"}
+_VERBATIM = {sign: f"{{{sign}}}" for sign in "-<>,"} | {
+    "'": r"\textquotesingle{}",
+    "`": r"\textasciigrave{}",
+    " ": "~",
+}
 _SECTIONS = ["section", "subsection", "subsubsection", "paragraph"]
 _PAGE_TEXT = 80.0  # letters across the page
 
@@ -124,7 +128,12 @@ def _math(expr: sp.Basic) -> str:
 def _inline(inline: Inline) -> str:
     if isinstance(inline, Math):
         return _math(inline.expr)
-    return rf"\texttt{{{escape(inline.text, True)}}}" if isinstance(inline, Code) else escape(inline)
+    return rf"\texttt{{{_code(inline.text)}}}" if isinstance(inline, Code) else escape(inline)
+
+
+def _code(text: str) -> str:
+    """A name as typed, which may break after its inner signs: names such as input->hidden.w have no spaces."""
+    return "".join(escape(sign, True) + (r"\allowbreak{}" if sign in ">_./|:" else "") for sign in text)
 
 
 def _text(text: tuple[Inline, ...]) -> str:
@@ -196,8 +205,8 @@ def _columns(table: Table) -> str:
     narrow = sum(size for size in sizes if size <= share)
     wide = sum(size for size in sizes if size > share)
     scale = 0.92 * (_PAGE_TEXT - narrow) / wide / _PAGE_TEXT
-    cells = ["l" if size <= share else rf">{{\raggedright\arraybackslash}}p{{{size * scale:.3f}\linewidth}}" for size in sizes]
-    return "@{}" + "".join(cells) + "@{}"
+    wrapped = r">{{\raggedright\arraybackslash}}p{{{:.3f}\linewidth}}"
+    return "@{}" + "".join("l" if size <= share else wrapped.format(size * scale) for size in sizes) + "@{}"
 
 
 def _size(inline: Inline) -> float:

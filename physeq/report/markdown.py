@@ -74,7 +74,7 @@ def markdown_math(expr: sp.Basic) -> str:
 
 
 def _safe(source: str) -> str:
-    return "".join(_SAFE.get(token, token) for token in tokens(source))
+    return "".join(_SAFE.get(token, token) for token in tokens(source)).strip()
 
 
 def _escaped(text: str) -> str:
@@ -85,7 +85,7 @@ def _escaped(text: str) -> str:
 
 def _inline(inline: Inline, in_table: bool = False) -> str:
     if isinstance(inline, Math):
-        return f"${markdown_math(inline.expr).strip()}$"
+        return f"${markdown_math(inline.expr)}$"
     if isinstance(inline, Code):
         run = max((len(ticks) for ticks in re.findall("`+", inline.text)), default=0)
         fence, space = "`" * (run + 1), " " if run else ""

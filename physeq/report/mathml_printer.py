@@ -9,7 +9,8 @@ from sympy.core.function import UndefinedFunction
 from sympy.printing.mathml import MathMLPresentationPrinter
 from sympy.printing.precedence import PRECEDENCE, precedence_traditional
 
-from .mathml import element, latex_to_mathml, row, scripted
+from ._xml import element, row, scripted
+from .mathml import latex_to_mathml
 from .notation import PagePrinter, function_latex, has_cases, has_script, joined_indices, latex, symbol_latex
 
 _TALL = frozenset(["mfrac", "mtable", "munder", "munderover", "mroot", "msqrt"])
@@ -21,7 +22,7 @@ _UPRIGHT = {"ⅆ": "d", "ⅇ": "e", "ⅈ": "i", "-": "−"}
 def mathml(expression: sp.Basic) -> Element:
     """The presentation MathML of an expression, without the enclosing `math` element.
 
-    >>> from physeq.report.mathml import markup
+    >>> from physeq.report._xml import markup
     >>> print(markup(mathml(sp.Symbol("v_i") < 2)))
     <mrow><msub><mi>v</mi><mi>i</mi></msub><mo>&lt;</mo><mn>2</mn></mrow>
     """
@@ -98,7 +99,8 @@ class _MathMLPrinter(MathMLPresentationPrinter):
         for parent in made.iter("mrow"):
             children = list(parent)
             for before, sign, after in zip(children, children[1:], children[2:], strict=False):
-                if sign.text == "\u2062" and any(len(mi.text or "") > 1 for mi in [*before.iter("mi"), *after.iter("mi")]):
+                names = [*before.iter("mi"), *after.iter("mi")]
+                if sign.text == "\u2062" and any(len(name.text or "") > 1 for name in names):
                     sign.attrib |= {"lspace": "0.17em", "rspace": "0em"}  # words do not close up: gain x
         return self._wrapped(made)
 
@@ -110,7 +112,8 @@ class _MathMLPrinter(MathMLPresentationPrinter):
             negative = term.could_extract_minus_sign()
             if children or negative:
                 children.append(element("mo", "−" if negative else "+"))
-            children.append(self._converted(self.parenthesize(-term if negative else term, PRECEDENCE["Add"], strict=True)))
+            term = -term if negative else term
+            children.append(self._converted(self.parenthesize(term, PRECEDENCE["Add"], strict=True)))
         return self._wrapped(row(children))
 
     def _print_Indexed(self, e):

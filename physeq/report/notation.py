@@ -14,7 +14,8 @@ from sympy.printing.precedence import PRECEDENCE
 
 from ..errors import InternalError
 from ._glyphs import COMMAND_OF
-from .mathml import latex_to_mathml, markup
+from ._xml import markup
+from .mathml import latex_to_mathml
 
 _ESCAPED = {"_": r"\_", "%": r"\%", "#": r"\#", "&": r"\&", "$": r"\$", "-": r"\text{-}", " ": r"\ "}
 
@@ -131,12 +132,14 @@ class PagePrinter(LatexPrinter):
         return rf"\left({printed}\right)" if open_cases or (power and has_script(printed, "^")) else printed
 
     def _print_Pow(self, expr):
-        # A function's own `_latex` need not take the exponent that SymPy passes to functions.
+        # SymPy hands the exponent to functions; cases cannot take it, and a function's own `_latex` need not.
         base = expr.base
-        own = getattr(base, "_latex", None) if base.is_Function else None
-        if own is not None and expr.exp.is_Rational and expr.exp.q == 1 and not expr.exp.is_negative:
-            if "exp" not in inspect.signature(own).parameters:
-                return rf"\left({self._print(base)}\right)^{{{self._print(expr.exp)}}}"
+        printing = getattr(base, "_latex", self._print_Piecewise if isinstance(base, sp.Piecewise) else None)
+        root = expr.exp.is_Rational and expr.exp.q != 1 and abs(expr.exp.p) == 1
+        fraction = expr.exp.is_Rational and expr.exp.is_negative
+        simple = base.is_Function and printing is not None and not root and not fraction
+        if simple and "exp" not in inspect.signature(printing).parameters:
+            return rf"\left({self._print(base)}\right)^{{{self._print(expr.exp)}}}"
         return super()._print_Pow(expr)
 
 

@@ -34,7 +34,7 @@ def learning_curve(history: Sequence[Mapping[str, Any]], path: PathLike) -> Path
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     learning_curve([{"epoch": 1, "train_cost": 0.5}, {"epoch": 2, "train_cost": 0.1}], f"{folder}/curve.svg").name
+    ...     learning_curve([{"train_cost": 0.5}, {"train_cost": 0.1}], f"{folder}/curve.svg").name
     'curve.svg'
     """
     panels = []
@@ -126,9 +126,13 @@ def _points(line: Sequence[Any]) -> np.ndarray:
 def fitted_slope(beta: np.ndarray, error: np.ndarray) -> float | None:
     """The least-squares slope of log error against log β, over β at and above the one of least error.
 
-    Below that β the error is round-off or the solver's tolerance, and grows again. None with fewer than two points.
+    Below that β the error is round-off or the solver's tolerance, and grows again; points within a decade of that floor
+    are left out too where three others remain. None with fewer than two points.
     """
     kept = beta >= beta[np.argmin(error)]
+    clear = kept & (error >= 10 * error.min())
+    if len(np.unique(beta[clear])) >= 3:
+        kept = clear
     if len(np.unique(beta[kept])) < 2:
         return None
     return np.polyfit(np.log(beta[kept]), np.log(error[kept]), 1)[0]
@@ -166,11 +170,8 @@ def weight_map(
         raise ModelError("weight_map: give either shape or image_shape, not both")
     weights = np.asarray(matrix, dtype=float)
     if weights.ndim > 2 or weights.size == 0:
-        raise ModelError(f"weight_map: weights must be a vector or a matrix, got shape {weights.shape}; select one slice")
-    if image_shape is not None:
-        pictures = _fields(weights, image_shape)
-    else:
-        pictures = [_arranged(weights, shape)]
+        raise ModelError(f"weight_map: weights must be a vector or a matrix, got shape {weights.shape}; select a slice")
+    pictures = _fields(weights, image_shape) if image_shape is not None else [_arranged(weights, shape)]
     finite = np.abs(weights[np.isfinite(weights)])
     limit = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
 
@@ -183,7 +184,9 @@ def weight_map(
         shown = [_show(axis, picture, limit, image_shape) for axis, picture in zip(axes, pictures, strict=False)]
         figure.colorbar(shown[0], ax=list(axes), label="weight", shrink=0.85)
         if image_shape is not None:
-            figure.supxlabel(f"receptive fields of {len(pictures)} of {weights[0].size if weights.ndim == 2 else 1} targets")
+            targets = weights[0].size
+            some = "" if len(pictures) == targets else f" of the first {len(pictures)} of {targets} targets"
+            figure.supxlabel(f"receptive fields{some}")
         elif shape is None and weights.ndim == 2:
             axes[0].set_xlabel("target")
             axes[0].set_ylabel("source")
@@ -208,7 +211,7 @@ def _arranged(weights: np.ndarray, shape: tuple[int, int] | None) -> np.ndarray:
     if shape is None:
         return np.atleast_2d(weights)
     if len(shape) != 2 or int(np.prod(shape)) != weights.size:
-        raise ModelError(f"weight_map: shape {shape} does not hold {weights.size} weights; give (rows, columns) that do")
+        raise ModelError(f"weight_map: shape {shape} does not hold {weights.size} weights; give rows × columns that do")
     return weights.reshape(shape)
 
 
