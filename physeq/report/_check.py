@@ -11,7 +11,6 @@ from .document import (
     Bullets,
     Document,
     Equation,
-    Inline,
     Math,
     Note,
     Paragraph,
@@ -19,7 +18,9 @@ from .document import (
     Steps,
     SymbolEntry,
     Table,
+    Text,
     Warning,
+    inlines,
 )
 from .notation import appearance
 
@@ -74,13 +75,13 @@ def expressions(document: Document) -> Iterator[sp.Basic]:
             yield from _of_text(text or ())
 
 
-def _of_text(text: tuple[Inline, ...]) -> Iterator[sp.Basic]:
-    for inline in text:
+def _of_text(text: Text) -> Iterator[sp.Basic]:
+    for inline in inlines(text):
         if isinstance(inline, Math):
             yield inline.expr
 
 
-def _of_block(block: Block | tuple[Inline, ...]) -> Iterator[sp.Basic]:
+def _of_block(block: Block | Text) -> Iterator[sp.Basic]:
     match block:
         case Section():
             for child in block.blocks:

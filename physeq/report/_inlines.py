@@ -1,8 +1,8 @@
 """What stands in a line of text: strings, mathematics, names as typed."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import sympy as sp
 
@@ -31,7 +31,7 @@ class Code:
 
 
 Inline: TypeAlias = str | Math | Code
-Text: TypeAlias = str | Math | Code | sp.Basic | Iterable[str | Math | Code]
+Text: TypeAlias = str | Math | Code | sp.Basic | float | Sequence[Any]
 
 
 def inlines(text: Text) -> tuple[Inline, ...]:

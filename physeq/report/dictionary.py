@@ -17,7 +17,9 @@ from .document import (
     Section,
     Steps,
     Table,
+    Text,
     Warning,
+    inlines,
 )
 from .notation import latex, symbol_latex
 
@@ -55,8 +57,8 @@ def _expression(expr: sp.Basic) -> dict:
     return {"latex": printed, "text": str(expr)}
 
 
-def _text(text: tuple[Inline, ...]) -> list:
-    return [_inline(inline) for inline in text]
+def _text(text: Text) -> list:
+    return [_inline(inline) for inline in inlines(text)]
 
 
 def _inline(inline: Inline) -> str | dict:
@@ -65,7 +67,7 @@ def _inline(inline: Inline) -> str | dict:
     return {"code": inline.text} if isinstance(inline, Code) else inline
 
 
-def _block(block: Block | tuple[Inline, ...]) -> dict:
+def _block(block: Block | Text) -> dict:
     match block:
         case Section():
             return {"type": "section", "title": block.title, "blocks": [_block(child) for child in block.blocks]}

@@ -1,12 +1,13 @@
 """The document model: what a page says, before any format is chosen.
 
 Mathematics stays a SymPy expression until a writer prints it, so that every format prints the same equation and a test
-can still compute with it.
+can still compute with it. Constructors take any sequence and plain strings; what they keep are tuples, so that a
+document is a value: hashable, comparable, and never changed by whoever built it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,8 +15,10 @@ import sympy as sp
 
 from ..errors import InternalError
 from ._inlines import Code as Code
-from ._inlines import Inline, expression, inlines
+from ._inlines import Inline as Inline
 from ._inlines import Math as Math
+from ._inlines import Text as Text
+from ._inlines import expression, inlines
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Paragraph:
     ('the state ', Math(expr=s), ' relaxes')
     """
 
-    inlines: tuple[Inline, ...]
+    inlines: Text
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inlines", inlines(self.inlines))
@@ -49,7 +52,7 @@ class Equation:
     lhs: sp.Basic
     rhs: sp.Basic | None = None
     label: str | None = None
-    note: tuple[Inline, ...] | None = None
+    note: Text | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lhs", expression(self.lhs, "Equation"))
@@ -77,8 +80,8 @@ class Table:
     ('1 S',)
     """
 
-    header: tuple[tuple[Inline, ...], ...]
-    rows: tuple[tuple[tuple[Inline, ...], ...], ...]
+    header: Sequence[Text]
+    rows: Sequence[Sequence[Text]]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "header", tuple(inlines(cell) for cell in self.header))
@@ -96,7 +99,7 @@ def _items(items: Iterable) -> tuple:
 class Bullets:
     """A list of items; an item that is itself `Bullets` or `Steps` belongs to the item before it."""
 
-    items: tuple[tuple[Inline, ...] | Bullets | Steps, ...]
+    items: Sequence[Text | Bullets | Steps]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "items", _items(self.items))
@@ -110,7 +113,7 @@ class Steps:
     ('relax',)
     """
 
-    items: tuple[tuple[Inline, ...] | Bullets | Steps, ...]
+    items: Sequence[Text | Bullets | Steps]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "items", _items(self.items))
@@ -127,7 +130,7 @@ class Preformatted:
 class Note:
     """A remark set apart."""
 
-    text: tuple[Inline, ...]
+    text: Text
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", inlines(self.text))
@@ -137,7 +140,7 @@ class Note:
 class Warning:
     """A remark that the reader must not miss, e.g. that a term was not derived."""
 
-    text: tuple[Inline, ...]
+    text: Text
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", inlines(self.text))
@@ -148,7 +151,7 @@ class Section:
     """A titled part of the page; sections nest."""
 
     title: str
-    blocks: tuple[Block, ...]
+    blocks: Sequence[Block]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", tuple(self.blocks))
@@ -166,9 +169,9 @@ class SymbolEntry:
     """
 
     symbol: sp.Basic
-    meaning: tuple[Inline, ...]
-    unit: tuple[Inline, ...] | None = None
-    domain: tuple[Inline, ...] | None = None
+    meaning: Text
+    unit: Text | None = None
+    domain: Text | None = None
 
     def __post_init__(self) -> None:
         for name in ("meaning", "unit", "domain"):
@@ -190,8 +193,8 @@ class Document:
     """
 
     title: str
-    blocks: tuple[Block, ...]
-    symbols: tuple[SymbolEntry, ...] = ()
+    blocks: Sequence[Block]
+    symbols: Sequence[SymbolEntry] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", tuple(self.blocks))

@@ -66,7 +66,7 @@ def graph_state(topology: Topology, values: Mapping[str, Any], path: PathLike, l
         layers = len(topology.groups) > 1 and all(group.positions is None for group in topology.groups)
         axis.set_aspect("auto" if layers else "equal")
         opacity = float(np.clip(40 / np.sqrt(max(drawn, 1)) / 2, 0.12, 0.8))
-        axis.add_collection(LineCollection(segments, colors="#7a7a7a", linewidths=0.7, alpha=opacity, zorder=1))
+        axis.add_collection(LineCollection(list(segments), colors="#7a7a7a", linewidths=0.7, alpha=opacity, zorder=1))
         # Values of both signs: diverging about 0. Otherwise light to dark. Both survive colour blindness.
         low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
         both = low < 0 < high
@@ -82,12 +82,12 @@ def graph_state(topology: Topology, values: Mapping[str, Any], path: PathLike, l
             axis.scatter(x, y, s=size, c=faces, edgecolors="#333333", linewidths=0.6, zorder=2)
             if topology.size <= _NAMED_NODES:
                 for place, name in zip(places[group.name], group.labels, strict=True):
-                    offset = {"xytext": (0, np.sqrt(size) / 2 + 2), "textcoords": "offset points"}
+                    offset: dict[str, Any] = {"xytext": (0, np.sqrt(size) / 2 + 2), "textcoords": "offset points"}
                     axis.annotate(_plain(name), place, **offset, ha="center", va="bottom", fontsize=8)
             if len(topology.groups) > 1:
-                offset = {"xytext": (0, -np.sqrt(size) / 2 - 4), "textcoords": "offset points"}
-                bold = {"ha": "center", "va": "top", "fontweight": "bold"}
-                axis.annotate(_plain(group.name), (x.mean(), y.min()), **offset, **bold)
+                below: dict[str, Any] = {"xytext": (0, -np.sqrt(size) / 2 - 4), "textcoords": "offset points"}
+                bold: dict[str, Any] = {"ha": "center", "va": "top", "fontweight": "bold"}
+                axis.annotate(_plain(group.name), (x.mean(), y.min()), **below, **bold)
         axis.margins(0.12)
         if numbers.size:
             figure.colorbar(scale, ax=axis, label=_plain(label), shrink=0.8)

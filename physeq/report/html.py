@@ -22,7 +22,9 @@ from .document import (
     Section,
     Steps,
     Table,
+    Text,
     Warning,
+    inlines,
 )
 from .mathml_printer import mathml
 from .notation import latex
@@ -45,10 +47,11 @@ def write(document: Document) -> str:
     if table is not None:
         blocks.append(Section("Symbols", [table]))
     taken: set[str] = set()
+    titles = {number: block.title for number, block in enumerate(blocks) if isinstance(block, Section)}
     # The top sections claim their anchors first, so that links to them do not depend on what stands before.
-    anchors = {number: anchor(block.title, taken) for number, block in enumerate(blocks) if isinstance(block, Section)}
+    anchors = {number: anchor(title, taken) for number, title in titles.items()}
     body = [_block(block, 2, taken, anchors.get(number)) for number, block in enumerate(blocks)]
-    links = [f'<li><a href="#{anchors[number]}">{escape(blocks[number].title)}</a></li>' for number in anchors]
+    links = [f'<li><a href="#{anchors[number]}">{escape(title)}</a></li>' for number, title in titles.items()]
     contents = ['<nav aria-label="Contents">', "<ul>", *links, "</ul>", "</nav>"]
     if len(links) < _CONTENTS_FROM:
         contents = []
@@ -85,8 +88,8 @@ def _inline(inline: Inline) -> str:
     return f"<code>{escape(inline.text)}</code>" if isinstance(inline, Code) else escape(inline)
 
 
-def _text(text: tuple[Inline, ...]) -> str:
-    return "".join(_inline(inline) for inline in text)
+def _text(text: Text) -> str:
+    return "".join(_inline(inline) for inline in inlines(text))
 
 
 def _block(block: Block, level: int, taken: set[str], name: str | None = None) -> str:

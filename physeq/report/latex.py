@@ -18,7 +18,9 @@ from .document import (
     Section,
     Steps,
     Table,
+    Text,
     Warning,
+    inlines,
 )
 from .notation import latex
 
@@ -136,8 +138,8 @@ def _code(text: str) -> str:
     return "".join(escape(sign, True) + (r"\allowbreak{}" if sign in ">_./|:" else "") for sign in text)
 
 
-def _text(text: tuple[Inline, ...]) -> str:
-    return "".join(_inline(inline) for inline in text).strip()
+def _text(text: Text) -> str:
+    return "".join(_inline(inline) for inline in inlines(text)).strip()
 
 
 def _block(block: Block, level: int) -> str:
@@ -164,7 +166,7 @@ def _block(block: Block, level: int) -> str:
             return _remark("Warning", block.text)
 
 
-def _remark(kind: str, text: tuple[Inline, ...]) -> str:
+def _remark(kind: str, text: Text) -> str:
     return f"\\begin{{quote}}\n\\textbf{{{kind}.}} {_text(text)}\n\\end{{quote}}"
 
 
@@ -198,7 +200,7 @@ def _table(table: Table) -> str:
 def _columns(table: Table) -> str:
     """Natural columns where the table fits the page; otherwise the wide ones share what the narrow ones leave."""
     columns = zip(table.header, *table.rows, strict=True)
-    sizes = [max(sum(map(_size, cell)) for cell in column) + 2 for column in columns]
+    sizes = [max(sum(map(_size, inlines(cell))) for cell in column) + 2 for column in columns]
     if sum(sizes) <= _PAGE_TEXT:
         return "@{}" + "l" * len(sizes) + "@{}"
     share = _PAGE_TEXT / len(sizes)

@@ -19,7 +19,9 @@ from .document import (
     Section,
     Steps,
     Table,
+    Text,
     Warning,
+    inlines,
 )
 from .mathml import tokens
 from .notation import latex
@@ -95,8 +97,8 @@ def _inline(inline: Inline, in_table: bool = False) -> str:
     return edges[0] + _escaped(inline.strip()) + edges[1]
 
 
-def _text(text: tuple[Inline, ...], in_table: bool = False) -> str:
-    joined = "".join(_inline(inline, in_table) for inline in text).strip()
+def _text(text: Text, in_table: bool = False) -> str:
+    joined = "".join(_inline(inline, in_table) for inline in inlines(text)).strip()
     # At the start of a line these would open a heading, a list or a quotation.
     return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", re.sub(r"^([#+-])", r"\\\1", joined))
 

@@ -1,6 +1,7 @@
 """SymPy expressions → MathML elements, with the same names as the LaTeX pages."""
 
 from html import unescape
+from typing import Any
 from xml.dom.minidom import Node
 from xml.etree.ElementTree import Element
 
@@ -56,7 +57,7 @@ class _MathMLPrinter(MathMLPresentationPrinter):
     def element(self, expression) -> Element:
         return self._converted(self._print(expression))
 
-    def _converted(self, node: Node) -> Element:
+    def _converted(self, node: Any) -> Element:
         ready = getattr(node, "ready", None)
         if ready is not None:
             return ready
@@ -69,7 +70,7 @@ class _MathMLPrinter(MathMLPresentationPrinter):
                 made.append(self._converted(child))
         return made
 
-    def _wrapped(self, ready: Element) -> Node:
+    def _wrapped(self, ready: Element) -> Any:
         node = self.dom.createElement("mrow")
         node.ready = ready
         return node
@@ -107,7 +108,7 @@ class _MathMLPrinter(MathMLPresentationPrinter):
     def _print_Add(self, expr, order=None):
         if not has_cases(expr):
             return super()._print_Add(expr, order)
-        children = []
+        children: list[Element] = []
         for term in self._as_ordered_terms(expr, order=order):
             negative = term.could_extract_minus_sign()
             if children or negative:
@@ -172,7 +173,7 @@ class _MathMLPrinter(MathMLPresentationPrinter):
         return self._wrapped(self._applied(name, e.args) if e.args else name)
 
     def _applied(self, name: Element, arguments) -> Element:
-        inside = []
+        inside: list[Element] = []
         for argument in arguments:
             inside += [element("mo", ","), self.element(argument)] if inside else [self.element(argument)]
         return element("mrow", None, name, element("mo", "\u2061"), _fenced(row(inside)))

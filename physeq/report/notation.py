@@ -137,8 +137,8 @@ class PagePrinter(LatexPrinter):
         printing = getattr(base, "_latex", self._print_Piecewise if isinstance(base, sp.Piecewise) else None)
         root = expr.exp.is_Rational and expr.exp.q != 1 and abs(expr.exp.p) == 1
         fraction = expr.exp.is_Rational and expr.exp.is_negative
-        simple = base.is_Function and printing is not None and not root and not fraction
-        if simple and "exp" not in inspect.signature(printing).parameters:
+        simple = base.is_Function and not root and not fraction
+        if simple and printing is not None and "exp" not in inspect.signature(printing).parameters:
             return rf"\left({self._print(base)}\right)^{{{self._print(expr.exp)}}}"
         return super()._print_Pow(expr)
 

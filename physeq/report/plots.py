@@ -104,8 +104,12 @@ def error_curve(curve: Sequence[Any] | Mapping[str, Sequence[Any]], path: PathLi
             beta, error = points.T
             slope = fitted_slope(beta, error)
             text = ": ".join(part for part in (name, "" if slope is None else f"slope {slope:.2f}") if part)
-            style = {"color": CYCLE[number % len(CYCLE)], "marker": MARKERS[number % len(MARKERS)], "markersize": 5}
-            axis.plot(beta, error, "-", label=text or "error", **style)
+            colour, marker = CYCLE[number % len(CYCLE)], MARKERS[number % len(MARKERS)]
+                "color": CYCLE[number % len(CYCLE)],
+                "marker": MARKERS[number % len(MARKERS)],
+                "markersize": 5,
+            }
+            axis.plot(beta, error, "-", color=colour, marker=marker, markersize=5, label=text or "error")
         axis.set_xscale("log")
         axis.set_yscale("log")
         axis.set_xlabel("nudging strength |β|")
@@ -203,7 +207,7 @@ def _show(axis: Axes, picture: np.ndarray, limit: float, field: tuple[int, int] 
     if field is not None:
         axis.set_xticks([])
         axis.set_yticks([])
-    aspect = "auto" if field is None and max(picture.shape) > 4 * min(picture.shape) else "equal"
+    aspect: Any = "auto" if field is None and max(picture.shape) > 4 * min(picture.shape) else "equal"
     return axis.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest", aspect=aspect)
 
 
