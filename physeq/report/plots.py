@@ -105,10 +105,6 @@ def error_curve(curve: Sequence[Any] | Mapping[str, Sequence[Any]], path: PathLi
             slope = fitted_slope(beta, error)
             text = ": ".join(part for part in (name, "" if slope is None else f"slope {slope:.2f}") if part)
             colour, marker = CYCLE[number % len(CYCLE)], MARKERS[number % len(MARKERS)]
-                "color": CYCLE[number % len(CYCLE)],
-                "marker": MARKERS[number % len(MARKERS)],
-                "markersize": 5,
-            }
             axis.plot(beta, error, "-", color=colour, marker=marker, markersize=5, label=text or "error")
         axis.set_xscale("log")
         axis.set_yscale("log")
