@@ -28,6 +28,7 @@ a { color: var(--link); }
 nav { margin: 0 0 1.5rem; padding: .6rem 1rem; background: var(--shade); border-radius: .4rem; }
 nav ul { margin: 0; padding: 0; list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; }
 math { font-size: 1.1em; }
+.equation math { width: max-content; min-width: 100%; }
 mtable[columnalign] mtd { text-align: left; }
 mtable.lines > mtr > mtd { padding: .25em 0; text-align: left; }
 mtable.lines > mtr > mtd:first-child { text-align: right; }
