@@ -82,7 +82,9 @@ class CostEvaluator:
         if self.programs.readout is not None:
             x = self.outputs_of(state)
             slope = sum(
-                product.number({})[0] * feature({self._x: x})[0] * (slope @ self._weights(product.coefficient, params).T)
+                product.number({})[0]
+                * feature({self._x: x})[0]
+                * (slope @ self._weights(product.coefficient, params).T)
                 for product, feature in self.programs.readout
             )
         result = {}

@@ -101,8 +101,6 @@ def _factors(problem: Problem, programs: ElementPrograms, term: Product, full: S
     return term.number({})[0], jnp.asarray(coefficient), *sides
 
 
-
-
 def _element_shape(problem: Problem, placement: str) -> tuple[int, ...]:
     system = problem.lowered.derivation.system
     placed = system.placement(placement)

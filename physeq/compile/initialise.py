@@ -18,7 +18,9 @@ from physeq.symbolic.system import Placement, System
 
 
 @singledispatch
-def sample(distribution: Distribution, key: Array, shape: tuple[int, ...], fans: tuple[float, float], dtype: Any) -> Array:
+def sample(
+    distribution: Distribution, key: Array, shape: tuple[int, ...], fans: tuple[float, float], dtype: Any
+) -> Array:
     """Draw an array; `fans` = (sources per target, targets per source). Register a sampler per distribution type."""
     raise ModelError(
         f"no sampler for the initial distribution {distribution!r}; register one with "

@@ -138,9 +138,7 @@ class LocalPrograms:
 def _contribution(c) -> CompiledContribution:
     placement = c.form.placement
     port = placement.component.ports[c.sender]
-    symbols = tuple(
-        (x, slot.coordinate.key(x.order)) for slot, x in c.form.unknowns.items() if slot.port == port
-    )
+    symbols = tuple((x, slot.coordinate.key(x.order)) for slot, x in c.form.unknowns.items() if slot.port == port)
     return CompiledContribution(
         placement.name, c.receiver, placement.groups[c.sender], symbols, Program([c.coefficient]), _feature(c.feature)
     )

@@ -131,7 +131,11 @@ class Model(eqx.Module):
         static = {
             group: {
                 symbol.name: _total(
-                    [contribute(c, self.wirings, params, held, local.form.variables[0].size) for c in cs if is_static(c, held)]
+                    [
+                        contribute(c, self.wirings, params, held, local.form.variables[0].size)
+                        for c in cs
+                        if is_static(c, held)
+                    ]
                 )
                 for symbol, cs in local.contributions.items()
                 if any(is_static(c, held) for c in cs)

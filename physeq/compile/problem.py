@@ -67,9 +67,7 @@ class Problem(eqx.Module):
         """Clip a free state to its bounds, held entries aside."""
         if not self.bounds:
             return free
-        return self.insert(
-            {g: {k: self.clip(g, k, x) for k, x in values.items()} for g, values in free.items()}
-        )
+        return self.insert({g: {k: self.clip(g, k, x) for k, x in values.items()} for g, values in free.items()})
 
     def clip(self, group: str, key: str, x: Array) -> Array:
         """Clip one unknown of one group to its bounds."""
@@ -91,7 +89,9 @@ class Problem(eqx.Module):
             for v in local.form.variables:
                 if state is not None and group in state:
                     x = jnp.asarray(state[group][v.key])
-                    free[group][v.key] = jnp.broadcast_to(x, (*self.batch, v.size)) if x.ndim < len(self.batch) + 1 else x
+                    free[group][v.key] = (
+                        jnp.broadcast_to(x, (*self.batch, v.size)) if x.ndim < len(self.batch) + 1 else x
+                    )
                 else:
                     free[group][v.key] = jnp.full((*self.batch, v.size), v.coordinate.start, dtype)
         return self.project(self.insert(free))

@@ -107,7 +107,9 @@ class Component:
     def _scalar(self, value, term: str) -> sp.Expr:
         where = f"component {self.name!r}, {term}"
         if isinstance(value, str):
-            raise ModelError(f"{where}: got the string {value!r}; build the expression from symbols, strings are not parsed")
+            raise ModelError(
+                f"{where}: got the string {value!r}; build the expression from symbols, strings are not parsed"
+            )
         try:
             expression = sp.sympify(value, strict=True)
         except (sp.SympifyError, TypeError) as error:
@@ -138,7 +140,9 @@ class Component:
 
     def _interval(self, symbol, interval) -> tuple[sp.Expr, sp.Expr]:
         if not isinstance(interval, tuple | list) or len(interval) != 2:
-            raise ModelError(f"component {self.name!r}, bounds of {symbol}: must be a pair (lower, upper), got {interval!r}")
+            raise ModelError(
+                f"component {self.name!r}, bounds of {symbol}: must be a pair (lower, upper), got {interval!r}"
+            )
         lower, upper = (
             self._scalar(infinite if end is None else end, f"bounds of {symbol}")
             for end, infinite in zip(interval, (-sp.oo, sp.oo), strict=True)
@@ -213,7 +217,9 @@ class Component:
                 f"{symbol.coordinate} in `internal`"
             )
         if symbol.port not in self.ports:
-            raise ModelError(f"component {self.name!r} has no port {symbol.port!r} (in {symbol}); its ports are {self.ports}")
+            raise ModelError(
+                f"component {self.name!r} has no port {symbol.port!r} (in {symbol}); its ports are {self.ports}"
+            )
         return Slot(symbol.port, symbol.coordinate)
 
     def symbol(self, slot: Slot, order: int = 0) -> StateSymbol:

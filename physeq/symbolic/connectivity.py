@@ -31,9 +31,7 @@ def shift_invariant(form: PlacementForm) -> bool:
     if any(end not in (sp.oo, -sp.oo) for interval in form.placement.component.bounds.values() for end in interval):
         return False
     slots = list(form.unknowns)
-    return all(
-        is_zero(sum((sp.diff(form.force(a), form.unknowns[b]) for b in slots), sp.S.Zero)) for a in slots
-    )
+    return all(is_zero(sum((sp.diff(form.force(a), form.unknowns[b]) for b in slots), sp.S.Zero)) for a in slots)
 
 
 class _Nodes:
@@ -61,7 +59,10 @@ def _links(system: System, form: PlacementForm, nodes: _Nodes) -> np.ndarray:
         if not first.size or not second.size:
             return np.zeros((0, 2), int)
         return np.concatenate(
-            [np.stack([first, np.full_like(first, second[0])], 1), np.stack([np.full_like(second, first[0]), second], 1)]
+            [
+                np.stack([first, np.full_like(first, second[0])], 1),
+                np.stack([np.full_like(second, first[0]), second], 1),
+            ]
         )
     count = system.count(placement)
     columns = []
@@ -123,7 +124,9 @@ def unreached_outputs(system: System, variables: tuple[Variable, ...], forms: tu
         if isinstance(entry.kind, Feed):
             for form in forms:
                 if form.placement.name == entry.kind.placement:
-                    reached = _links(system, form, nodes).ravel() if not form.local else nodes.of(form.placement.groups[0])
+                    reached = (
+                        _links(system, form, nodes).ravel() if not form.local else nodes.of(form.placement.groups[0])
+                    )
                     informed[reached] = True
         else:
             for part in entry.nodes.parts:
@@ -167,5 +170,3 @@ def _dense_links(form: PlacementForm, nodes: _Nodes, held: np.ndarray, informed:
         np.stack([first, np.full_like(first, second[0])], 1),
         np.stack([np.full_like(second, first[0]), second], 1),
     ]
-
-

@@ -93,7 +93,9 @@ class Derivation:
             if coordinate in (v.coordinate.name, v.key):
                 return v
         names = [v.key for v in found]
-        raise ModelError(f"{what}: group {group!r} has coordinates {names}; say which, e.g. Clamp(nodes, coordinate={names[0]!r})")
+        raise ModelError(
+            f"{what}: group {group!r} has coordinates {names}; say which, e.g. Clamp(nodes, coordinate={names[0]!r})"
+        )
 
 
 def derive(system: System, *, per_element: Iterable[str] = ()) -> Derivation:
@@ -122,9 +124,7 @@ def derive(system: System, *, per_element: Iterable[str] = ()) -> Derivation:
     if unknown := set(per_element) - known:
         raise ModelError(f"per_element names {sorted(unknown)}, but the placements are {sorted(known)}")
     element_wise = frozenset(per_element) | {
-        f.placement.name
-        for f in forms
-        if not f.local and (not f.separable or f.placement.component.signals)
+        f.placement.name for f in forms if not f.local and (not f.separable or f.placement.component.signals)
     }
     counts: dict[str, int] = {}
     for placement in system.placements:
@@ -172,13 +172,17 @@ def _cost_form(system: System, found: Mapping) -> CostForm | None:
     states = {s for s in system.cost.free_symbols if isinstance(s, StateSymbol)}
     variable = system.readout.output if system.readout else next(iter(unknowns.values())).symbol
     if states - {variable}:
-        raise ModelError(f"cost: it may hold {variable} and a target, but it holds {sorted(map(str, states - {variable}))}")
+        raise ModelError(
+            f"cost: it may hold {variable} and a target, but it holds {sorted(map(str, states - {variable}))}"
+        )
     terms = None
     if system.readout is not None:
         x = {v.symbol for v in unknowns.values()}
         terms = separate(system.readout.drive, x, set())
         if terms is None:
-            raise ModelError(f"readout drive {system.readout.drive} must separate into parameter × feature, such as w*s")
+            raise ModelError(
+                f"readout drive {system.readout.drive} must separate into parameter × feature, such as w*s"
+            )
     return CostForm(
         system.cost, variable, targets[0] if targets else None, sp.diff(system.cost, variable), terms, unknowns
     )

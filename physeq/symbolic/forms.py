@@ -129,7 +129,15 @@ def placement_form(placement: Placement, variables: Mapping[tuple, Variable], he
     if not two or any(terms is None for terms in force_terms.values()):
         force_terms = None
     return PlacementForm(
-        placement, unknowns, dynamic, energy, rest, _mass(component, reduced, at_rest), energy_terms, force_terms, certificate
+        placement,
+        unknowns,
+        dynamic,
+        energy,
+        rest,
+        _mass(component, reduced, at_rest),
+        energy_terms,
+        force_terms,
+        certificate,
     )
 
 

@@ -113,7 +113,6 @@ def hard_sigmoid(x):
     return clip(x, 0, 1)
 
 
-
 # What a term may be made of. The compiled model has an implementation for each (a test compares the two lists).
 ELEMENTWISE = (
     sp.exp, sp.log, sp.sin, sp.cos, sp.tan, sp.asin, sp.acos, sp.atan, sp.atan2, sp.sinh, sp.cosh, sp.tanh, sp.asinh,

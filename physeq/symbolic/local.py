@@ -107,7 +107,9 @@ def local_form(
     elements = tuple((f, port) for f, port in attached if f.placement.name in per_element)
     messages = _collect(group, variables, [(f, r) for f, r in attached if f.placement.name not in per_element])
     by_coordinate = {v.coordinate: v for v in variables}
-    parameters = {placed[f.placement.name][p]: (f.placement.name, p) for f in own for p in f.placement.component.parameters}
+    parameters = {
+        placed[f.placement.name][p]: (f.placement.name, p) for f in own for p in f.placement.component.parameters
+    }
     energy, own_force = sp.S.Zero, {v.key: sp.S.Zero for v in variables}
     for form in own:
         here = placed[form.placement.name]
@@ -162,7 +164,9 @@ def _collect(group, variables, attached) -> tuple[Message, ...]:
     for form, receiver in attached:
         ports = form.placement.component.ports
         to_node = {
-            x: by_coordinate[slot.coordinate].symbol for slot, x in form.unknowns.items() if slot.port == ports[receiver]
+            x: by_coordinate[slot.coordinate].symbol
+            for slot, x in form.unknowns.items()
+            if slot.port == ports[receiver]
         }
         for term in form.energy_terms:
             feature, sent = (term.source, term.target) if receiver == 0 else (term.target, term.source)

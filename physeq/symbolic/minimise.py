@@ -33,7 +33,9 @@ def local_equilibrium(force: sp.Expr, x: sp.Symbol, *, bounded: bool = False) ->
     return found
 
 
-def declared_equilibrium(component: str, own: sp.Expr, force: sp.Expr, x: sp.Symbol, minimiser: sp.Expr) -> sp.Expr | None:
+def declared_equilibrium(
+    component: str, own: sp.Expr, force: sp.Expr, x: sp.Symbol, minimiser: sp.Expr
+) -> sp.Expr | None:
     """Use a declared minimiser m: x* = m(D + the rest), where everything besides the component's own force is free of x.
 
     Raises:

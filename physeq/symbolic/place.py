@@ -75,7 +75,9 @@ class Readout:
 
     def __post_init__(self):
         if not isinstance(self.output, Coordinate):
-            raise ModelError(f"Readout: output must be a coordinate, got {self.output!r}; make one with coordinate('z')")
+            raise ModelError(
+                f"Readout: output must be a coordinate, got {self.output!r}; make one with coordinate('z')"
+            )
         if not isinstance(self.size, int) or self.size < 1:
             raise ModelError(f"Readout: size must be a positive integer, got {self.size!r}")
 

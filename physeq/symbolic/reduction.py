@@ -100,13 +100,20 @@ def touched(system: System, placement: Placement, port: int) -> np.ndarray:
 
 def _uses(component: Component, slot: Slot) -> dict[str, bool]:
     q, rate = component.symbol(slot), component.symbol(slot, 1)
-    holds = [component.kinetic, component.potential, component.dissipation, *component.force.values(), *component.constraint]
+    holds = [
+        component.kinetic,
+        component.potential,
+        component.dissipation,
+        *component.force.values(),
+        *component.constraint,
+    ]
     ends = [end for s, interval in component.bounds.items() if s == q for end in interval]
     return {
         "value": any(e.has(q) for e in holds) or bool(ends),
         "inertia": component.kinetic.has(rate),
         "friction": component.dissipation.has(rate),
-        "rate": any(e.has(rate) for e in (*component.force.values(), *component.constraint)) or rate in component.bounds,
+        "rate": any(e.has(rate) for e in (*component.force.values(), *component.constraint))
+        or rate in component.bounds,
         "force": q in component.force,
     }
 
@@ -143,10 +150,14 @@ def variables(system: System) -> tuple[Variable, ...]:
                 entry[name] |= mask
     for group in system.topology.groups:
         if not any(g == group.name for g, _ in uses):
-            raise ModelError(f"group {group.name!r} takes part in no term; give its nodes a component or remove the group")
+            raise ModelError(
+                f"group {group.name!r} takes part in no term; give its nodes a component or remove the group"
+            )
     order = {name: i for i, name in enumerate(sizes)}
     return tuple(
-        Variable(group, coordinate, sizes[group], _classes(system, group, coordinate, use), (group, coordinate) in internal)
+        Variable(
+            group, coordinate, sizes[group], _classes(system, group, coordinate, use), (group, coordinate) in internal
+        )
         for (group, coordinate), use in sorted(uses.items(), key=lambda item: (order[item[0][0]], item[0][1].name))
     )
 
@@ -170,7 +181,8 @@ def _classes(system: System, group: str, coordinate: Coordinate, use: dict[str, 
         values, counts = np.unique(free, return_counts=True)
         codes = np.where(held, values[np.argmax(counts)], codes)
     return tuple(
-        NodeClass(bool(code % 2), Order(int(code) // 2), np.flatnonzero(codes == code)) for code in np.unique(codes)[::-1]
+        NodeClass(bool(code % 2), Order(int(code) // 2), np.flatnonzero(codes == code))
+        for code in np.unique(codes)[::-1]
     )
 
 

@@ -9,7 +9,7 @@ from enum import Enum
 import sympy as sp
 
 from physeq.symbolic.forms import Certificate, PlacementForm
-from physeq.symbolic.functions import NOT_HOLOMORPHIC, first_function
+from physeq.symbolic.functions import NOT_DIFFERENTIABLE, NOT_HOLOMORPHIC, first_function
 from physeq.symbolic.reduction import Order, Variable
 from physeq.symbolic.symbols import time
 
@@ -43,6 +43,7 @@ class Structure:
         linear: whether all forces are affine in the unknowns and nothing is bounded.
         quadratic: linear, and conservative: a quadratic energy.
         convex: whether every term of the energy is convex; `not_convex` lists the terms that are not known to be.
+        not_differentiable: forces with a jump, which exact derivatives cannot follow.
         bounded: placements that bound an unknown.
         autonomous: whether no term holds the time.
     """
@@ -57,6 +58,7 @@ class Structure:
     quadratic: bool
     convex: bool | None
     not_convex: tuple[Obstacle, ...]
+    not_differentiable: tuple[Obstacle, ...]
     bounded: tuple[str, ...]
     autonomous: bool
     constraints: tuple[str, ...]
@@ -76,6 +78,7 @@ class Structure:
             "quadratic": self.quadratic,
             "convex": self.convex,
             "not_convex": [vars(o) for o in self.not_convex],
+            "not_differentiable": [vars(o) for o in self.not_differentiable],
             "bounded": list(self.bounded),
             "autonomous": self.autonomous,
             "constraints": list(self.constraints),
@@ -86,7 +89,7 @@ def structure(variables: Mapping[tuple, Variable], forms: tuple[PlacementForm, .
     """Read the structure report off the derived forms."""
     certificates = tuple(f.certificate for f in forms if f.certificate is not None)
     conservative = not any(f.forces for f in forms)
-    not_holomorphic, nonlinear, not_convex, bounded = [], [], [], []
+    not_holomorphic, nonlinear, not_convex, jumps, bounded = [], [], [], [], []
     for form in forms:
         component, name = form.placement.component, form.placement.name
         bad = [
@@ -97,6 +100,9 @@ def structure(variables: Mapping[tuple, Variable], forms: tuple[PlacementForm, .
         if any(end not in (sp.oo, -sp.oo) for interval in component.bounds.values() for end in interval):
             bounded.append(name)
             bad.append("bounds (a projection)")
+        for term, e in component.terms():
+            if (jump := first_function(e, NOT_DIFFERENTIABLE)) is not None:
+                jumps.append(Obstacle(name, component.name, f"{term}: {jump}"))
         not_holomorphic += [Obstacle(name, component.name, what) for what in bad]
         for slot in form.dynamic:
             force = form.force(slot)
@@ -123,6 +129,7 @@ def structure(variables: Mapping[tuple, Variable], forms: tuple[PlacementForm, .
         quadratic=linear and conservative,
         convex=convex if conservative else None,
         not_convex=tuple(not_convex),
+        not_differentiable=tuple(jumps),
         bounded=tuple(bounded),
         autonomous=not any(e.has(time) for f in forms for e in f.placement.component.expressions()),
         constraints=constraints,

@@ -139,7 +139,13 @@ class Coordinate(StateSymbol):
 
 
 def coordinate(
-    name: str, *, rate: str | None = None, start: float = 0.0, unit: str = "", rate_unit: str = "", description: str = ""
+    name: str,
+    *,
+    rate: str | None = None,
+    start: float = 0.0,
+    unit: str = "",
+    rate_unit: str = "",
+    description: str = "",
 ) -> Coordinate:
     """Declare a coordinate q.
 

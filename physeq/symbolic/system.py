@@ -131,7 +131,9 @@ class System:
             components = [components] if isinstance(components, Component) else list(components)
             for component in components:
                 if len(component.ports) != 1:
-                    raise ModelError(f"group {name!r}: {component.name!r} has ports {component.ports}; a node needs a `Node`")
+                    raise ModelError(
+                        f"group {name!r}: {component.name!r} has ports {component.ports}; a node needs a `Node`"
+                    )
                 key = name if len(components) == 1 else f"{name}.{component.name}"
                 placed.append(Placement(key, component, (name,), OneToOne()))
         return placed
@@ -213,7 +215,9 @@ class System:
             if isinstance(kind, Feed):
                 placement = self.placement(kind.placement)
                 if kind.signal not in placement.component.signals:
-                    raise ModelError(f"input {name!r}: component {placement.component.name!r} has no signal {kind.signal}")
+                    raise ModelError(
+                        f"input {name!r}: component {placement.component.name!r} has no signal {kind.signal}"
+                    )
                 resolved.append(Input(name, kind, None, self.count(placement)))
             else:
                 nodes = locate_nodes(self.topology, kind.nodes, f"input {name!r}")
@@ -241,7 +245,9 @@ class System:
                 if self.readout is not None and symbol.coordinate != self.readout.output:
                     raise ModelError(f"cost: with a readout it may hold {self.readout.output}, not {symbol}")
                 if symbol.port is not None:
-                    raise ModelError(f"cost: write {symbol.coordinate} instead of {symbol}; a cost sees one node at a time")
+                    raise ModelError(
+                        f"cost: write {symbol.coordinate} instead of {symbol}; a cost sees one node at a time"
+                    )
             elif not isinstance(symbol, Target):
                 hint = "cost parameters belong in a Readout" if isinstance(symbol, Parameter) else "use target('y')"
                 raise ModelError(f"cost: unknown symbol {symbol}; {hint}")

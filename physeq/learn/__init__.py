@@ -1,0 +1,13 @@
+"""Learning rules as gradient estimators, exact gradients beside them, and the training loop. No SymPy here."""
+
+from physeq.learn.equilibrium_propagation import Centered as Centered
+from physeq.learn.equilibrium_propagation import EquilibriumPropagation as EquilibriumPropagation
+from physeq.learn.equilibrium_propagation import OneSided as OneSided
+from physeq.learn.equilibrium_propagation import RandomSign as RandomSign
+from physeq.learn.exact import BackpropagationThroughTime as BackpropagationThroughTime
+from physeq.learn.exact import FiniteDifferences as FiniteDifferences
+from physeq.learn.exact import ImplicitDifferentiation as ImplicitDifferentiation
+from physeq.learn.rule import GradientInfo as GradientInfo
+from physeq.learn.rule import LearningRule as LearningRule
+from physeq.learn.rule import Objective as Objective
+from physeq.learn.rule import Phase as Phase

@@ -1,0 +1,186 @@
+"""Equilibrium propagation: the contrast of ∂F/∂θ between nudged and free equilibria."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from physeq.compile import parameter_gradient
+from physeq.errors import ModelError
+from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost
+from physeq.solve import FixedPoint, Outside, default_finder
+from physeq.solve.finder import Finder
+from physeq.solve.result import State
+
+
+@dataclass(frozen=True)
+class OneSided:
+    """One nudged phase at β against the free phase; β < 0 nudges away from the target. Bias O(β)."""
+
+    beta: float
+
+    order = 1
+
+    def __post_init__(self):
+        _check(self.beta)
+
+    def phases(self) -> tuple[Phase, ...]:
+        """Free and nudged."""
+        sign = "+β" if self.beta > 0 else "−β"
+        return (Phase("free", "0", None, "−1/β"), Phase("nudged", sign, "free", "1/β"))
+
+    def betas(self, key: Array | None, dtype: Any) -> tuple[Array, Array, Array | None]:
+        """(β of the nudged phases, their weights, weight of the free phase)."""
+        beta = jnp.asarray([self.beta], dtype)
+        return beta, 1 / beta, -1 / beta[0]
+
+
+@dataclass(frozen=True)
+class Centered:
+    """Two nudged phases at +β and −β, both from the free state. Bias O(β²)."""
+
+    beta: float
+
+    order = 2
+
+    def __post_init__(self):
+        _check(self.beta)
+
+    def phases(self) -> tuple[Phase, ...]:
+        """Free, positive and negative."""
+        return (
+            Phase("free", "0", None, ""),
+            Phase("positive", "+β", "free", "1/2β"),
+            Phase("negative", "−β", "free", "−1/2β"),
+        )
+
+    def betas(self, key: Array | None, dtype: Any) -> tuple[Array, Array, Array | None]:
+        """(β of the nudged phases, their weights, weight of the free phase)."""
+        beta = jnp.asarray([self.beta, -self.beta], dtype)
+        return beta, 1 / (2 * beta), None
+
+
+@dataclass(frozen=True)
+class RandomSign:
+    """One nudged phase whose β is ±β with probability ½ per mini-batch; the O(β) bias averages out."""
+
+    beta: float
+
+    order = 1
+
+    def __post_init__(self):
+        _check(self.beta)
+
+    def phases(self) -> tuple[Phase, ...]:
+        """Free and nudged."""
+        return (Phase("free", "0", None, "∓1/β"), Phase("nudged", "±β", "free", "±1/β"))
+
+    def betas(self, key: Array | None, dtype: Any) -> tuple[Array, Array, Array | None]:
+        """(β of the nudged phases, their weights, weight of the free phase)."""
+        if key is None:
+            raise ModelError("RandomSign draws the sign of the nudge: pass key=jax.random.key(...) to gradient")
+        beta = self.beta * jax.random.rademacher(key, (1,), dtype)
+        return beta, 1 / beta, -1 / beta[0]
+
+
+def _check(beta: float) -> None:
+    if not (isinstance(beta, int | float) and beta == beta and abs(beta) > 0 and abs(beta) != float("inf")):
+        raise ModelError(f"the nudge β must be a finite number other than 0, got {beta!r}")
+
+
+Nudging = OneSided | Centered | RandomSign
+
+
+@dataclass(frozen=True)
+class EquilibriumPropagation(LearningRule):
+    """dL/dθ ≈ Σ_phases w ∂F/∂θ(s^β), F = E + βC: (1/β)[∂F/∂θ(s^β) − ∂F/∂θ(s⁰)], or (1/2β)[… s^{+β} − … s^{−β}].
+
+    Needs an energy (a conservative system). Costs with parameters (a readout) get ∂C/∂θ from the same formula.
+
+    Attributes:
+        nudging: `Centered(beta)`, `OneSided(beta)` or `RandomSign(beta)`.
+        free: finder of the free phase; by default the model's.
+        nudged: finder of the nudged phases, started at the free state; by default `free`.
+
+    Source: Scellier & Bengio 2017, arXiv:1602.05179, eq. 10; centered: Laborieux et al. 2021, arXiv:2006.03824.
+
+    >>> EquilibriumPropagation(nudging=Centered(0.1), free=FixedPoint(30), nudged=FixedPoint(10)).phases()[1].nudge
+    '+β'
+    """
+
+    nudging: Nudging = field(default_factory=lambda: Centered(0.01))
+    free: Finder | None = None
+    nudged: Finder | None = None
+
+    @property
+    def objective(self) -> Objective:
+        outside = isinstance(self.nudged or self.free, FixedPoint) and isinstance(
+            (self.nudged or self.free).nudge, Outside
+        )
+        return Objective.CURVATURE_WEIGHTED_COST if outside else Objective.COST
+
+    def phases(self) -> tuple[Phase, ...]:
+        return self.nudging.phases()
+
+    def check(self, model: Any) -> None:
+        require_cost(model, "EquilibriumPropagation")
+        structure = model.derivation.structure
+        if not structure.conservative:
+            why = structure.certificates[0] if structure.certificates else None
+            reason = (
+                f"component {why.component!r} in {why.placement!r} is not reciprocal: ∂f_i/∂x_j − ∂f_j/∂x_i = {why.defect}"
+                if why
+                else "a force has no closed-form energy"
+            )
+            raise ModelError(f"EquilibriumPropagation needs an energy: {reason}; use ImplicitDifferentiation")
+        for finder in self._finders(model):
+            finder.check(model)
+
+    def _finders(self, model: Any) -> tuple[Finder, Finder]:
+        free = self.free if self.free is not None else default_finder(model)
+        return free, self.nudged if self.nudged is not None else free
+
+    def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
+        free_finder, nudged_finder = self._finders(model)
+        problem = model.problem(params, inputs, target)
+        rest = dataclasses.replace(problem, target=None)
+        free, residual, steps, outcome = free_finder.find(rest, problem.start(start, problem.beta.dtype))
+        betas, weights, free_weight = self.nudging.betas(key, problem.beta.dtype)
+        count = betas.shape[0]
+        lead = (count, *(1 for _ in problem.batch))
+        nudged = dataclasses.replace(problem, beta=betas.reshape(lead), batch=(count, *problem.batch))
+        begin = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), free)
+        states, nudged_residual, nudged_steps, nudged_outcome = nudged_finder.find(nudged, begin)
+        gradients = _contrast(nudged, problem, states, free, betas, weights, free_weight)
+        moved = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b), axis=(0, -1)), states, free)
+        info = GradientInfo(
+            cost=jnp.mean(problem.cost_evaluator.value(problem.full(free), params, problem.target)),
+            prediction=problem.cost_evaluator.prediction(problem.full(free), params),
+            free=problem.full(free),
+            residual=jnp.stack([jnp.max(residual), jnp.max(nudged_residual)]),
+            steps=jnp.stack([jnp.asarray(steps, jnp.int32), jnp.asarray(nudged_steps, jnp.int32)]),
+            outcome=jnp.maximum(jnp.max(outcome), jnp.max(nudged_outcome)),
+            displacement=jnp.stack(jnp.broadcast_arrays(*jax.tree.leaves(moved))).max(0),
+        )
+        return gradients, info
+
+
+def _contrast(nudged: Any, problem: Any, states: State, free: State, betas, weights, free_weight) -> Params:
+    """Σ_phases w ∂F/∂θ as one contraction over phases and batch."""
+    size = 1
+    for n in problem.batch:
+        size *= n
+    if free_weight is not None:
+        states = jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), states, free)
+        weights = jnp.concatenate([weights, free_weight[None]])
+        betas = jnp.concatenate([betas, jnp.zeros(1, betas.dtype)])
+    lead = (len(weights), *(1 for _ in problem.batch))
+    everywhere = dataclasses.replace(nudged, beta=betas.reshape(lead), batch=(len(weights), *problem.batch))
+    spread = jnp.broadcast_to(weights.reshape(lead) / size, everywhere.batch)
+    return parameter_gradient(everywhere, states, spread)

@@ -1,0 +1,189 @@
+"""Exact gradients with the interface of a learning rule, so that every rule can be audited."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array
+
+from physeq.errors import ModelError
+from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost
+from physeq.solve import FixedPoint, Minimise, Newton, NodeDescent, default_finder
+from physeq.solve.finder import Finder
+from physeq.solve.implicit import adjoint
+from physeq.solve.result import State
+
+
+def _finder(finder: Finder | None, model: Any) -> Finder:
+    return default_finder(model) if finder is None else finder
+
+
+def _info(problem: Any, free: State, residual, steps, outcome) -> GradientInfo:
+    cost = problem.cost_evaluator
+    full = problem.full(free)
+    return GradientInfo(
+        cost=jnp.mean(cost.value(full, problem.params, problem.target)),
+        prediction=cost.prediction(full, problem.params),
+        free=full,
+        residual=jnp.stack([jnp.max(residual), jnp.zeros_like(jnp.max(residual))]),
+        steps=jnp.stack([jnp.asarray(steps, jnp.int32), jnp.int32(0)]),
+        outcome=jnp.max(outcome),
+        displacement=jnp.zeros(problem.batch),
+    )
+
+
+@dataclass(frozen=True)
+class ImplicitDifferentiation(LearningRule):
+    """The exact gradient at an equilibrium: (∂f/∂x)ᵀ a = −∂C/∂x, dL/dθ = ∂C/∂θ + (∂f/∂θ)ᵀ a.
+
+    f is differentiated by JAX, so this is independent of the derived update rules.
+
+    Attributes:
+        finder: of the equilibrium; by default the model's.
+        weighting: `Objective.COST`, or the curvature-weighted cost that outside nudges estimate, whose cotangent is
+            h ∂C/∂x with the local curvature h.
+    """
+
+    finder: Finder | None = None
+    weighting: Objective = Objective.COST
+
+    @property
+    def objective(self) -> Objective:
+        return self.weighting
+
+    def phases(self) -> tuple[Phase, ...]:
+        return ()
+
+    def check(self, model: Any) -> None:
+        require_cost(model, "ImplicitDifferentiation")
+        if jumps := model.derivation.structure.not_differentiable:
+            raise ModelError(
+                f"ImplicitDifferentiation needs differentiable forces; component {jumps[0].component!r} in "
+                f"{jumps[0].placement!r} has {jumps[0].what}; use FiniteDifferences or a smooth function"
+            )
+        _finder(self.finder, model).check(model)
+
+    def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
+        finder = _finder(self.finder, model)
+        problem = model.problem(params, inputs, target)
+        free, residual, steps, outcome = finder.find(problem, problem.start(start, problem.beta.dtype))
+        return self.at(model, params, inputs, target, free), _info(problem, free, residual, steps, outcome)
+
+    def at(self, model: Any, params: Params, inputs: Any, target: Array, free: State) -> Params:
+        """The gradient at a given equilibrium."""
+        problem = model.problem(params, inputs, target)
+        full, cost = problem.full(free), problem.cost_evaluator
+        size = math.prod(problem.batch)
+        seed = {g: {k: jnp.zeros_like(x) for k, x in own.items()} for g, own in free.items()}
+        curvature = problem.curvature(free) if self.weighting is Objective.CURVATURE_WEIGHTED_COST else None
+        for group, slope in cost.gradient(full, params, problem.target).items():
+            key = cost.programs.form.unknowns[group].key
+            if group in seed:
+                weight = 1.0 if curvature is None else curvature[group][key]
+                seed[group][key] = weight * slope / size
+        a = adjoint(problem, free, seed)
+        _, pull = jax.vjp(lambda p: model.problem(p, inputs, target).force(free), params)
+
+        def direct(p):
+            return jnp.sum(cost.value(full, p, problem.target)) / size
+
+        return jax.tree.map(jnp.add, pull(a)[0], jax.grad(direct)(params))
+
+
+@dataclass(frozen=True)
+class BackpropagationThroughTime(LearningRule):
+    """The gradient of C after a fixed number of steps of a finder, by reverse-mode differentiation through them.
+
+    Attributes:
+        finder: one with a fixed budget (`FixedPoint(30)`, `NodeDescent(4)`, `EulerSteps(0.1, 200)`).
+    """
+
+    finder: Finder
+
+    def phases(self) -> tuple[Phase, ...]:
+        return ()
+
+    def check(self, model: Any) -> None:
+        require_cost(model, "BackpropagationThroughTime")
+        if not self.finder.unrolled:
+            raise ModelError(
+                f"BackpropagationThroughTime needs a finder with a fixed number of steps, such as FixedPoint(30) without "
+                f"a tolerance; got {self.finder!r}"
+            )
+        self.finder.check(model)
+
+    def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
+        def loss(p):
+            problem = model.problem(p, inputs, target)
+            free, *evidence = self.finder.find(problem, problem.start(start, problem.beta.dtype))
+            info = _info(problem, free, *evidence)
+            return info.cost, info
+
+        gradients, info = jax.grad(loss, has_aux=True)(params)
+        return gradients, info
+
+
+@dataclass(frozen=True)
+class FiniteDifferences(LearningRule):
+    """Fourth-order central differences of C at the equilibrium, parameter by parameter: slow, and independent.
+
+    dC/dθ ≈ [8 (C(θ+h) − C(θ−h)) − (C(θ+2h) − C(θ−2h))]/12h.
+
+    Attributes:
+        step: h relative to max(1, |θ|); by default the fifth root of the floating type's ε.
+        finder: of the equilibria; needs a tight tolerance.
+        chunk: parameters differentiated at once.
+    """
+
+    step: float | None = None
+    finder: Finder | None = None
+    chunk: int = 16
+
+    def phases(self) -> tuple[Phase, ...]:
+        return ()
+
+    def check(self, model: Any) -> None:
+        require_cost(model, "FiniteDifferences")
+        _finder(self.finder, model).check(model)
+
+    def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
+        finder = _finder(self.finder, model)
+        problem = model.problem(params, inputs, target)
+        free, residual, steps, outcome = finder.find(problem, problem.start(start, problem.beta.dtype))
+        flat, rebuild = ravel_pytree(params)
+
+        def loss(values):
+            p = rebuild(values)
+            one = model.problem(p, inputs, target)
+            state, *_ = finder.find(one, free)
+            return jnp.mean(one.cost_evaluator.value(one.full(state), p, one.target))
+
+        step = float(jnp.finfo(flat.dtype).eps) ** (1 / 5) if self.step is None else self.step
+
+        def slope(index):
+            size = step * jnp.maximum(1.0, jnp.abs(flat[index]))
+
+            def difference(h):
+                return loss(flat.at[index].add(h)) - loss(flat.at[index].add(-h))
+
+            return (8 * difference(size) - difference(2 * size)) / (12 * size)
+
+        slopes = jax.lax.map(slope, jnp.arange(flat.size), batch_size=self.chunk)
+        return rebuild(slopes), _info(problem, free, residual, steps, outcome)
+
+
+def tight_finder(model: Any) -> Finder:
+    """A finder that converges to rounding in double precision, for audits."""
+    found = default_finder(model)
+    if isinstance(found, FixedPoint):
+        return FixedPoint(5000, tolerance=1e-14)
+    if isinstance(found, NodeDescent):
+        return NodeDescent(20_000, tolerance=1e-14)
+    if isinstance(found, Minimise):
+        return Minimise(polish=Newton(tolerance=0.0))
+    return Newton(tolerance=0.0)

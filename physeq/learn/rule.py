@@ -1,0 +1,139 @@
+"""What a learning rule is: data (phases and a contrast) and one interface, an estimate of dL/dθ to be descended."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from physeq.errors import ModelError
+from physeq.solve.result import Equilibrium, State, raise_if_failed
+
+Params = dict[str, dict[str, Array]]
+
+
+class Objective(Enum):
+    """Whose gradient a rule estimates."""
+
+    COST = "cost"
+    CURVATURE_WEIGHTED_COST = "curvature-weighted cost"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a rule: which nudge acts, from which phase's state it starts.
+
+    Attributes:
+        name: as printed.
+        nudge: the symbol or number printed for β in this phase: "0", "+β", "−β", "±β".
+        starts_from: the phase whose state it starts from, or None for the coordinates' start values.
+        weight: what multiplies ∂F/∂θ of this phase in the contrast, as printed; "" where it is only a start.
+    """
+
+    name: str
+    nudge: str
+    starts_from: str | None
+    weight: str
+
+
+class GradientInfo(eqx.Module):
+    """What a gradient estimate saw on the way.
+
+    Attributes:
+        cost: mean C at the free state.
+        prediction: the free prediction, `(*batch, outputs)`.
+        free: the free state of all groups (start the next solve from it).
+        residual: (free phase, worst nudged phase), largest over the batch.
+        steps: (free phase, nudged phases).
+        outcome: worst `Outcome` code of all phases and batch entries.
+        displacement: largest |nudged − free| over unknowns, per batch entry; zeros for exact rules.
+    """
+
+    cost: Array
+    prediction: Array
+    free: State
+    residual: Array
+    steps: Array
+    outcome: Array
+    displacement: Array
+
+
+@dataclass(frozen=True)
+class LearningRule(ABC):
+    """Base class of gradient estimators. A subclass is a frozen record with `check`, `phases` and `estimate`."""
+
+    @property
+    def objective(self) -> Objective:
+        """Whose gradient is estimated."""
+        return Objective.COST
+
+    @abstractmethod
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases, as run and as printed; empty for exact derivatives."""
+
+    @abstractmethod
+    def check(self, model: Any) -> None:
+        """Raise `ModelError` where the rule does not hold for the model, naming the component and a rule that works."""
+
+    @abstractmethod
+    def estimate(
+        self, model: Any, params: Params, inputs: Any, target: Array, *, key: Array | None, start: State | None
+    ) -> tuple[Params, GradientInfo]:
+        """The estimate itself, a pure function for use under jit, vmap and scan; nothing is raised."""
+
+    def gradient(
+        self,
+        model: Any,
+        params: Params,
+        inputs: Any,
+        target: Array,
+        *,
+        key: Array | None = None,
+        start: State | Equilibrium | None = None,
+        throw: bool = True,
+    ) -> tuple[Params, GradientInfo]:
+        """Estimate dL/dθ, the batch mean, to be descended.
+
+        Args:
+            model, params: the compiled system and its parameters.
+            inputs, target: one batch.
+            key: a random key, for rules that draw (random-sign nudging).
+            start: a state to start the free phase from.
+            throw: raise `SolveError` where a phase failed.
+
+        Returns:
+            Gradients in the structure of `params`, and a `GradientInfo`.
+
+        Raises:
+            ModelError: the rule does not hold for this model.
+            SolveError: a phase did not reach its tolerance.
+        """
+        self.check(model)
+        start = start.state if isinstance(start, Equilibrium) else start
+        gradients, info = _jitted(self, model, params, inputs, target, key, start)
+        if throw:
+            raise_if_failed(info.outcome, jnp.max(info.residual), jnp.max(info.steps), type(self).__name__)
+        return gradients, info
+
+
+@eqx.filter_jit
+def _jitted(rule, model, params, inputs, target, key, start):
+    return rule.estimate(model, params, inputs, target, key=key, start=start)
+
+
+def require_cost(model: Any, rule: str) -> None:
+    """Refuse a model without a cost."""
+    if model.derivation.cost is None:
+        raise ModelError(f"{rule} needs a cost: pass cost= and outputs= to System")
+
+
+def largest(tree: Any) -> Array:
+    """The largest entry of all leaves."""
+    leaves = [jnp.max(x) for x in jax.tree.leaves(tree)]
+    return jnp.max(jnp.stack(leaves)) if leaves else jnp.zeros(())

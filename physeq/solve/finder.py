@@ -1,0 +1,160 @@
+"""What an equilibrium finder is, and helpers that all finders share."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from physeq.errors import ModelError
+from physeq.solve.result import State
+
+
+@dataclass(frozen=True)
+class Finder(ABC):
+    """Base class of equilibrium finders: frozen settings, two functions.
+
+    To write your own, subclass it: `check` refuses what it cannot solve, `find` solves. `unrolled` tells whether
+    `find` is a plain loop that reverse-mode differentiation goes through (backpropagation through time).
+    """
+
+    unrolled = False
+
+    @abstractmethod
+    def check(self, model: Any) -> None:
+        """Raise `ModelError`, naming the component and an alternative, where the finder does not fit the model."""
+
+    @abstractmethod
+    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+        """(free state, residual per batch entry, steps, outcome per batch entry) from a starting free state."""
+
+
+def residual_of(problem: Any, free: State, force: State | None = None) -> Array:
+    """The natural residual max |x − clip(x + f)| per batch entry."""
+    force = problem.force(free) if force is None else force
+    worst = []
+    for group, values in free.items():
+        for key, x in values.items():
+            f = force[group][key]
+            if key in problem.bounds.get(group, {}):
+                f = problem.mask(group, key, problem.clip(group, key, x + f) - x)
+            worst.append(jnp.max(jnp.abs(f), -1))
+    return (
+        jnp.broadcast_to(jnp.stack(jnp.broadcast_arrays(*worst)).max(0), problem.batch)
+        if worst
+        else jnp.zeros(problem.batch)
+    )
+
+
+def largest_change(new: State, old: State, batch: tuple[int, ...]) -> Array:
+    """max |new − old| per batch entry."""
+    changes = [jnp.max(jnp.abs(new[g][k] - old[g][k]), -1) for g in new for k in new[g]]
+    return jnp.broadcast_to(jnp.stack(jnp.broadcast_arrays(*changes)).max(0), batch)
+
+
+def flatten(free: State) -> Array:
+    """All free unknowns as one vector per batch entry."""
+    return jnp.concatenate([x for values in free.values() for x in values.values()], -1)
+
+
+def unflatten(vector: Array, like: State) -> State:
+    """The inverse of `flatten`."""
+    result: State = {}
+    at = 0
+    for group, values in like.items():
+        result[group] = {}
+        for key, x in values.items():
+            result[group][key] = vector[..., at : at + x.shape[-1]]
+            at += x.shape[-1]
+    return result
+
+
+def held_mask(problem: Any, free: State) -> Array:
+    """Flat mask of the entries whose value is held."""
+    parts = [
+        jnp.broadcast_to(problem.clamps[g][k][0], x.shape[-1:])
+        if k in problem.clamps.get(g, {})
+        else jnp.zeros(x.shape[-1:], bool)
+        for g, values in free.items()
+        for k, x in values.items()
+    ]
+    return jnp.concatenate(parts)
+
+
+def default_tolerance(dtype: Any) -> float:
+    """ε^(2/3) of a floating type: 4e-11 in double, 2e-5 in single precision."""
+    return float(jnp.finfo(dtype).eps) ** (2 / 3)
+
+
+def per_sample(problem: Any, free: State, function: Callable) -> Any:
+    """Map a one-sample function (problem, free) → pytree over the batch of a problem."""
+    if not problem.batch:
+        return function(problem, free)
+    batch = problem.batch
+
+    def spread(x, trailing):
+        shape = jnp.shape(x)[jnp.ndim(x) - trailing :]
+        return jnp.broadcast_to(x, (*batch, *shape)).reshape(-1, *shape)
+
+    def tree(values, trailing=1):
+        return jax.tree.map(lambda x: spread(x, trailing), values)
+
+    element = {
+        name: len(next(iter(problem.params[name].values())).shape) or 1
+        for name in problem.signals
+        if problem.params.get(name)
+    }
+    mapped = (
+        tree(problem.held),
+        tree({g: {k: c[1] for k, c in own.items()} for g, own in problem.clamps.items()}),
+        tree(problem.drives),
+        {name: tree(own, element.get(name, 1)) for name, own in problem.signals.items()},
+        None if problem.target is None else spread(problem.target, 1),
+        spread(problem.beta, 0),
+        tree(problem.static_messages),
+        tree(free),
+    )
+
+    def single(mapped):
+        held, clamps, drives, signals, target, beta, static, start = mapped
+        one = dataclasses.replace(
+            problem,
+            held=held,
+            clamps={g: {k: (problem.clamps[g][k][0], c) for k, c in own.items()} for g, own in clamps.items()},
+            drives=drives,
+            signals=signals,
+            target=target,
+            beta=beta,
+            static_messages=static,
+            batch=(),
+        )
+        return function(one, start)
+
+    result = jax.vmap(single)(mapped)
+    return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), result)
+
+
+def refuse_bounds(model: Any, name: str) -> None:
+    """Refuse a model with bounds, naming the component."""
+    bounded = model.derivation.structure.bounded
+    if bounded:
+        raise ModelError(
+            f"{name} cannot honour the bounds of {bounded[0]!r}; use NodeDescent, Newton, FixedPoint or Relaxation"
+        )
+
+
+def require_energy(model: Any, name: str) -> None:
+    """Refuse a model that is not conservative, naming the certificate."""
+    structure = model.derivation.structure
+    if not structure.conservative:
+        why = structure.certificates[0] if structure.certificates else None
+        reason = f": {why.component!r} in {why.placement!r} has ∂f_i/∂x_j − ∂f_j/∂x_i = {why.defect}" if why else ""
+        raise ModelError(
+            f"{name} needs an energy, and this system has none{reason}; use Newton, FixedPoint or Relaxation"
+        )

@@ -1,0 +1,82 @@
+"""The synchronous map of local equilibria: discrete-time equilibrium propagation's prototypical dynamics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from jaxtyping import Array
+
+from physeq.errors import ModelError
+from physeq.solve.finder import Finder, largest_change
+from physeq.solve.loop import iterate
+from physeq.solve.result import State
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The nudge acts inside the local equilibrium: s ← m(D − β ∂C/∂s), e.g. ρ(a + β(y − s)); EP of C itself."""
+
+    objective = "cost"
+
+    def combine(self, problem: Any, free: State, group: str, pull: State) -> dict[str, Array]:
+        """The new values of a group."""
+        return problem.linearised_equilibrium(free, group, pull)
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The nudge is added to the local equilibrium: s ← m(D) − β ∂C/∂s, e.g. ρ(a) + β(y − s).
+
+    To first order EP of another cost C′ with ∂C′/∂s = h ∂C/∂s, h the local curvature (1/ρ′); audited against C′.
+    """
+
+    objective = "curvature-weighted cost"
+
+    def combine(self, problem: Any, free: State, group: str, pull: State) -> dict[str, Array]:
+        """The new values of a group."""
+        new = problem.linearised_equilibrium(free, group, {})
+        return {
+            key: problem.mask(group, key, x + pull.get(group, {}).get(key, 0.0), free[group][key])
+            for key, x in new.items()
+        }
+
+
+@dataclass(frozen=True)
+class FixedPoint(Finder):
+    """Iterate s ← local equilibrium of every node given the old state, all nodes at once.
+
+    Attributes:
+        steps: number of steps (T and K of the papers), or the most of them with a tolerance.
+        tolerance: stop when the largest change is below it; None runs exactly `steps`, a legitimate budget.
+        nudge: `Inside()` or `Outside()`.
+
+    >>> FixedPoint(30)
+    FixedPoint(steps=30, tolerance=None, nudge=Inside())
+    """
+
+    steps: int = 100
+    tolerance: float | None = None
+    nudge: Inside | Outside = field(default_factory=Inside)
+
+    @property
+    def unrolled(self) -> bool:
+        """Backpropagation goes through a fixed budget."""
+        return self.tolerance is None
+
+    def check(self, model: Any) -> None:
+        for group, local in model.derivation.locals.items():
+            for key, closed in local.equilibrium.items():
+                if closed is None:
+                    raise ModelError(
+                        f"FixedPoint needs a closed-form local equilibrium of {key} on group {group!r}, and none was found "
+                        "(or an element there does not separate); declare the node's `minimiser`, or use Relaxation, "
+                        "NodeDescent or Minimise"
+                    )
+
+    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+        def step(old: State) -> State:
+            pull = problem.cost_pull(old)
+            return {group: self.nudge.combine(problem, old, group, pull) for group in old}
+
+        return iterate(step, free, self.steps, self.tolerance, lambda new, old: largest_change(new, old, problem.batch))

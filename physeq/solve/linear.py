@@ -1,0 +1,141 @@
+"""Equilibria of linear systems: one linear solve, dense, by conjugate gradients, or sparse direct."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import lineax as lx
+import numpy as np
+from jaxtyping import Array
+
+from physeq.compile.jacobian import sparse_hessian
+from physeq.errors import ModelError
+from physeq.solve.finder import Finder, default_tolerance, flatten, held_mask, per_sample, residual_of, unflatten
+from physeq.solve.result import State, outcome_of
+
+
+@dataclass(frozen=True)
+class DenseDirect:
+    """LU factorisation of the dense matrix: networks of up to some thousand unknowns."""
+
+    def check(self, model: Any) -> None:
+        """Fits every linear model."""
+
+    def solve(self, problem: Any, free: State) -> State:
+        """One step H δ = f from the start."""
+        held, start = held_mask(problem, free), flatten(free)
+
+        def force(x):
+            return flatten(problem.force(unflatten(x, free)))
+
+        matrix = jnp.where(held[:, None], jnp.eye(start.size, dtype=start.dtype), -jax.jacfwd(force)(start))
+        return unflatten(start + jnp.linalg.solve(matrix, jnp.where(held, 0.0, force(start))), free)
+
+
+@dataclass(frozen=True)
+class ConjugateGradients:
+    """Matrix-free conjugate gradients (needs a quadratic, convex energy); works on any device.
+
+    Attributes:
+        tolerance: relative and absolute; by default ε^(2/3) of the dtype.
+        steps: most iterations; by default ten times the number of unknowns.
+    """
+
+    tolerance: float | None = None
+    steps: int | None = None
+
+    def check(self, model: Any) -> None:
+        """Refuse systems without an energy: their matrix is not symmetric."""
+        if not model.derivation.structure.conservative:
+            raise ModelError("ConjugateGradients needs a symmetric system; use LinearSolve(DenseDirect())")
+
+    def solve(self, problem: Any, free: State) -> State:
+        """One step H δ = f from the start."""
+        held, start = held_mask(problem, free), flatten(free)
+
+        def force(x):
+            return flatten(problem.force(unflatten(x, free)))
+
+        f, product = jax.linearize(force, start)
+
+        def operator(x):
+            return jnp.where(held, x, -product(jnp.where(held, 0.0, x)))
+
+        tolerance = default_tolerance(start.dtype) if self.tolerance is None else self.tolerance
+        linear = lx.FunctionLinearOperator(operator, jax.eval_shape(lambda: start), lx.positive_semidefinite_tag)
+        solver = lx.CG(rtol=tolerance, atol=tolerance * 1e-6, max_steps=self.steps or 10 * start.size)
+        delta = lx.linear_solve(linear, jnp.where(held, 0.0, f), solver, throw=False).value
+        return unflatten(start + delta, free)
+
+
+@dataclass(frozen=True)
+class SparseDirect:
+    """Sparse LU by KLU (the optional package klujax, on the CPU): large sparse networks."""
+
+    def check(self, model: Any) -> None:
+        """Refuse where klujax is not installed."""
+        _klujax()
+
+    def solve(self, problem: Any, free: State) -> State:
+        """One step H δ = f from the start."""
+        klu = _klujax()
+        start = flatten(free)
+        rows, columns, values, size = sparse_hessian(problem, free)
+        f = jnp.where(held_mask(problem, free), 0.0, flatten(problem.force(free)))
+        # KLU wants each position once: sum duplicates into a fixed structure.
+        unique, inverse = np.unique(rows.astype(np.int64) * size + columns, return_inverse=True)
+        summed = jnp.zeros(len(unique), jnp.float64).at[inverse].add(values.astype(jnp.float64))
+        i, j = (unique // size).astype(np.int32), (unique % size).astype(np.int32)
+        delta = klu.solve(jnp.asarray(i), jnp.asarray(j), summed, f.astype(jnp.float64))
+        return unflatten(start + delta.astype(start.dtype), free)
+
+
+def _klujax():
+    try:
+        import klujax
+    except ImportError as error:
+        raise ModelError(
+            'SparseDirect needs klujax: pip install "physeq[sparse]", or use ConjugateGradients()'
+        ) from error
+    return klujax
+
+
+@dataclass(frozen=True)
+class LinearSolve(Finder):
+    """Solve a linear system's equilibrium with one linear solve per sample.
+
+    Attributes:
+        method: `DenseDirect()`, `ConjugateGradients()` or `SparseDirect()`.
+        tolerance: on the residual, relative to the largest current curvature times the largest unknown.
+    """
+
+    method: DenseDirect | ConjugateGradients | SparseDirect = field(default_factory=DenseDirect)
+    tolerance: float | None = None
+
+    def check(self, model: Any) -> None:
+        structure = model.derivation.structure
+        if not structure.linear:
+            why = structure.nonlinear[0] if structure.nonlinear else None
+            reason = (
+                f"{why.component!r} in {why.placement!r}: {why.what}" if why else f"bounds of {structure.bounded[0]!r}"
+            )
+            raise ModelError(
+                f"LinearSolve needs forces linear in the unknowns ({reason}); use Minimise, NodeDescent or Newton"
+            )
+        cost = model.derivation.cost
+        if cost is not None and cost.derivative.diff(cost.variable, 2) != 0:
+            raise ModelError("LinearSolve needs a quadratic cost for its nudged phases; use Minimise or Newton")
+        self.method.check(model)
+
+    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+        solved = per_sample(problem, free, self.method.solve)
+        force = problem.force(solved)
+        residual = residual_of(problem, solved, force)
+        scale = jnp.max(jnp.abs(flatten(problem.curvature(solved)))) * jnp.maximum(
+            1.0, jnp.max(jnp.abs(flatten(solved)))
+        )
+        tolerance = 100 * default_tolerance(scale.dtype) if self.tolerance is None else self.tolerance
+        return solved, residual, jnp.int32(1), outcome_of(residual, tolerance * scale)

@@ -1,0 +1,40 @@
+"""The loop of finders that iterate a map: a fixed budget (differentiable, compiled once) or a tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from physeq.solve.result import State, outcome_of
+
+
+def iterate(
+    step: Callable[[State], State],
+    start: State,
+    steps: int,
+    tolerance: float | None,
+    change: Callable[[State, State], Array],
+) -> tuple[State, Array, Array, Array]:
+    """Apply a map; the last step is taken outside the loop, so that its change costs nothing extra."""
+    if tolerance is None:
+        before = jax.lax.fori_loop(0, max(steps - 1, 0), lambda _, x: step(x), start)
+        last = step(before) if steps else before
+        residual = change(last, before)
+        return last, residual, jnp.int32(steps), outcome_of(residual, None)
+
+    def unfinished(carry):
+        _, residual, count = carry
+        return (count < steps) & jnp.any(residual > tolerance)
+
+    def advance(carry):
+        old, _, count = carry
+        new = step(old)
+        return new, change(new, old), count + 1
+
+    first = step(start)
+    carry = (first, change(first, start), jnp.int32(1))
+    last, residual, count = jax.lax.while_loop(unfinished, advance, carry)
+    return last, residual, count, outcome_of(residual, tolerance)

@@ -1,0 +1,90 @@
+"""Minimisation of the energy through optimistix, then a Newton polish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optimistix as optx
+from jaxtyping import Array
+
+from physeq.compile import energy
+from physeq.solve.finder import Finder, flatten, held_mask, per_sample, refuse_bounds, require_energy, unflatten
+from physeq.solve.newton import Newton
+from physeq.solve.result import State
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """Limited-memory BFGS of optimistix; `memory` pairs are kept."""
+
+    memory: int = 10
+
+    def solver(self, tolerance: float) -> optx.AbstractMinimiser:
+        """The optimistix solver at a tolerance."""
+        return optx.LBFGS(rtol=tolerance, atol=tolerance, history_length=self.memory)
+
+
+@dataclass(frozen=True)
+class NonlinearCG:
+    """Nonlinear conjugate gradients of optimistix (Polak–Ribière)."""
+
+    def solver(self, tolerance: float) -> optx.AbstractMinimiser:
+        """The optimistix solver at a tolerance."""
+        return optx.NonlinearCG(rtol=tolerance, atol=tolerance)
+
+
+@dataclass(frozen=True)
+class Minimise(Finder):
+    """Minimise the steady-state function, then polish with Newton steps.
+
+    The descent picks the basin and avoids saddles that attract Newton's method; its gradient is the derived force.
+    Refused for systems without an energy and for bounded ones.
+
+    Attributes:
+        method: `LBFGS()` or `NonlinearCG()`.
+        steps: most iterations of the minimiser.
+        tolerance: of the minimiser, loose; the polish decides about convergence.
+        polish: the Newton finder used for it.
+    """
+
+    method: LBFGS | NonlinearCG = field(default_factory=LBFGS)
+    steps: int = 400
+    tolerance: float = 1e-4
+    polish: Newton = field(default_factory=Newton)
+
+    def check(self, model: Any) -> None:
+        require_energy(model, "Minimise")
+        refuse_bounds(model, "Minimise")
+
+    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+        start, steps = per_sample(problem, free, self._descend)
+        state, residual, polished, outcome = self.polish.find(problem, start)
+        return state, residual, jnp.max(steps) + polished, outcome
+
+    def _descend(self, problem: Any, free: State):
+        held = held_mask(problem, free)
+
+        @jax.custom_jvp
+        def objective(x):
+            return energy(problem, unflatten(x, free))
+
+        @objective.defjvp
+        def _(primals, tangents):
+            (x,), (dx,) = primals, tangents
+            return objective(x), -jnp.sum(flatten(problem.force(unflatten(x, free))) * dx)
+
+        start = flatten(free)
+        found = optx.minimise(
+            lambda x, _: objective(jnp.where(held, start, x)),
+            self.method.solver(self.tolerance),
+            start,
+            max_steps=self.steps,
+            throw=False,
+            adjoint=optx.ImplicitAdjoint(),
+        )
+        good = jnp.all(jnp.isfinite(found.value))
+        x = jnp.where(good & ~held, found.value, start)
+        return unflatten(x, free), found.stats["num_steps"]

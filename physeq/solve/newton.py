@@ -1,0 +1,112 @@
+"""Newton's method on the forces, sample by sample, with projection onto bounds (semismooth) and backtracking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from physeq.solve.finder import Finder, default_tolerance, flatten, held_mask, per_sample, unflatten
+from physeq.solve.result import State, outcome_of
+
+
+@dataclass(frozen=True)
+class Newton(Finder):
+    """Solve f(x) = 0 by Newton steps H δ = f, H = −∂f/∂x, with backtracking on the residual.
+
+    Bounds are honoured: an unknown that its force pushes past a bound steps onto it (a semismooth Newton method on
+    x = clip(x + f)). Finds any equilibrium near the start, saddles included.
+
+    Attributes:
+        steps: most Newton steps.
+        tolerance: on the largest |force|; by default ε^(2/3) times the largest curvature at the start.
+
+    >>> Newton(steps=20)
+    Newton(steps=20, tolerance=None)
+    """
+
+    steps: int = 60
+    tolerance: float | None = None
+
+    def check(self, model: Any) -> None:
+        """Every compiled model has forces: nothing to refuse."""
+
+    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+        state, residual, steps, outcome = per_sample(problem, free, self._single)
+        return state, residual, jnp.max(steps), outcome
+
+    def _single(self, problem: Any, free: State):
+        held = held_mask(problem, free)
+        start = flatten(free)
+        lower, upper = flat_bounds(problem, free)
+
+        def force(x):
+            return flatten(problem.force(unflatten(x, free)))
+
+        def natural(x, f):
+            return jnp.where(held, 0.0, jnp.clip(x + f, lower, upper) - x)
+
+        first = force(start)
+        jacobian = jax.jacfwd(force)
+        tolerance = self.tolerance
+        if tolerance is None:
+            scale = jnp.max(jnp.abs(jnp.where(held, 0.0, jnp.diagonal(jacobian(start)))))
+            tolerance = default_tolerance(start.dtype) * jnp.where(jnp.isfinite(scale) & (scale > 0), scale, 1.0)
+
+        def unfinished(carry):
+            _, _, r, step, stuck = carry
+            return (step < self.steps) & (jnp.max(jnp.abs(r)) > tolerance) & ~stuck & jnp.all(jnp.isfinite(r))
+
+        def advance(carry):
+            x, f, r, step, _ = carry
+            at_bound = (x + f < lower) | (x + f > upper)
+            fixed = held | at_bound
+            matrix = jnp.where(fixed[:, None], jnp.eye(x.size, dtype=x.dtype), -jacobian(x))
+            right = jnp.where(held, 0.0, jnp.where(at_bound, jnp.clip(x + f, lower, upper) - x, f))
+            delta = jnp.linalg.solve(matrix, right)
+            merit = jnp.sum(r**2)
+
+            def try_step(inner):
+                size, *_ = inner
+                new = jnp.clip(x + size * delta, lower, upper)
+                new = jnp.where(held, x, new)
+                g = force(new)
+                s = natural(new, g)
+                return size / 2, new, g, s, jnp.sum(s**2)
+
+            def too_long(inner):
+                size, _, _, _, value = inner
+                return (~(value < (1 - 1e-4 * size) * merit)) & (size > 1e-9)
+
+            inner = try_step((jnp.ones((), x.dtype), x, f, r, merit))
+            _, new, g, s, value = jax.lax.while_loop(too_long, try_step, inner)
+            better = value < merit
+            keep = lambda a, b: jnp.where(better, a, b)  # noqa: E731
+            return keep(new, x), keep(g, f), keep(s, r), step + 1, ~better
+
+        carry = (start, first, natural(start, first), jnp.int32(0), jnp.asarray(False))
+        x, _, r, steps, _ = jax.lax.while_loop(unfinished, advance, carry)
+        residual = jnp.max(jnp.abs(r), initial=0.0)
+        # A step that no longer reduces the residual at round-off is as converged as it gets.
+        floor = 100 * jnp.finfo(x.dtype).eps * _force_scale(problem, free, x, jacobian)
+        return unflatten(x, free), residual, steps, outcome_of(residual, jnp.maximum(tolerance, floor))
+
+
+def _force_scale(problem: Any, free: State, x: Array, jacobian) -> Array:
+    scale = jnp.max(jnp.abs(jacobian(x)) @ jnp.abs(x)[:, None], initial=0.0)
+    return jnp.where(jnp.isfinite(scale), scale, 0.0)
+
+
+def flat_bounds(problem: Any, free: State) -> tuple[Array, Array]:
+    """Bounds of the flat free vector, infinite where there are none."""
+    lows, highs = [], []
+    for group, values in free.items():
+        for key, x in values.items():
+            low, high = problem.bounds.get(group, {}).get(key, (None, None))
+            shape = x.shape[-1:]
+            lows.append(jnp.broadcast_to(jnp.asarray(-jnp.inf if low is None else low, x.dtype), shape))
+            highs.append(jnp.broadcast_to(jnp.asarray(jnp.inf if high is None else high, x.dtype), shape))
+    return jnp.concatenate(lows), jnp.concatenate(highs)

@@ -1,0 +1,125 @@
+"""Relaxation along the physical dynamics: M ẋ = f(x), by diffrax until the residual is small, or by Euler steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import diffrax
+import jax.numpy as jnp
+import optimistix as optx
+from jaxtyping import Array
+
+from physeq.errors import ModelError
+from physeq.solve.dynamics import check_dynamics, velocity
+from physeq.solve.finder import Finder, largest_change, residual_of
+from physeq.solve.loop import iterate
+from physeq.solve.result import State, outcome_of
+
+
+@dataclass(frozen=True)
+class Explicit:
+    """Tsitouras' 5(4) explicit Runge–Kutta method."""
+
+    def solver(self) -> diffrax.AbstractSolver:
+        """The diffrax solver."""
+        return diffrax.Tsit5()
+
+
+@dataclass(frozen=True)
+class Implicit:
+    """Kværnø's 5(4) L-stable method with full Newton iterations, for stiff networks."""
+
+    def solver(self) -> diffrax.AbstractSolver:
+        """The diffrax solver; its default root finder stalls on nonlinear problems, a plain Newton does not."""
+        return diffrax.Kvaerno5(root_finder=optx.Newton(rtol=1e-8, atol=1e-8))
+
+
+@dataclass(frozen=True)
+class Relaxation(Finder):
+    """Integrate M ẋ = f(x) until max |f| falls below the tolerance.
+
+    With bounds the projected dynamics M ẋ = clip(x + M⁻¹f) − x (in units of the time constant) is used, which has the
+    same equilibria.
+
+    Attributes:
+        duration: longest physical time.
+        tolerance: on the largest |force|; must exceed the step tolerance, near which explicit solvers chatter.
+        rtol, atol: of the adaptive steps.
+        method: `Explicit()` or `Implicit()`.
+        max_steps: most integration steps.
+    """
+
+    duration: float = 1e4
+    tolerance: float = 1e-6
+    rtol: float = 1e-7
+    atol: float = 1e-7
+    method: Explicit | Implicit = field(default_factory=Explicit)
+    max_steps: int = 100_000
+
+    def check(self, model: Any) -> None:
+        check_dynamics(model, "Relaxation")
+        if self.tolerance < 3 * self.atol:
+            raise ModelError(
+                f"Relaxation: tolerance {self.tolerance} must be at least 3 × atol ({3 * self.atol:.3g}): adaptive solvers "
+                "chatter at their own tolerance; lower atol and rtol"
+            )
+
+    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+        rate = velocity(problem)
+
+        def field_(_, x, __):
+            return rate(x)
+
+        def settled(t, y, args, **_):
+            return jnp.all(residual_of(problem, y) <= self.tolerance)
+
+        solution = diffrax.diffeqsolve(
+            diffrax.ODETerm(field_),
+            self.method.solver(),
+            t0=0.0,
+            t1=self.duration,
+            dt0=None,
+            y0=free,
+            stepsize_controller=diffrax.PIDController(rtol=self.rtol, atol=self.atol),
+            saveat=diffrax.SaveAt(t1=True),
+            event=diffrax.Event(settled),
+            max_steps=self.max_steps,
+            throw=False,
+            adjoint=diffrax.RecursiveCheckpointAdjoint(),
+        )
+        last = problem.project({g: {k: x[-1] for k, x in own.items()} for g, own in solution.ys.items()})
+        residual = residual_of(problem, last)
+        return last, residual, solution.stats["num_steps"].astype(jnp.int32), outcome_of(residual, self.tolerance)
+
+
+@dataclass(frozen=True)
+class EulerSteps(Finder):
+    """A fixed number of explicit Euler steps x ← clip(x + dt M⁻¹f): continuous-time EP as the papers discretise it.
+
+    Attributes:
+        dt: step in physical time.
+        steps: number of steps, or the most of them with a tolerance.
+        tolerance: stop when the largest change in a step is below it; None runs exactly `steps`.
+    """
+
+    dt: float = 0.1
+    steps: int = 200
+    tolerance: float | None = None
+
+    @property
+    def unrolled(self) -> bool:
+        """Backpropagation goes through a fixed budget."""
+        return self.tolerance is None
+
+    def check(self, model: Any) -> None:
+        check_dynamics(model, "EulerSteps")
+
+    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+        rate = velocity(problem, projected=False)
+
+        def step(old: State) -> State:
+            v = rate(old)
+            return problem.project({g: {k: x + self.dt * v[g][k] for k, x in own.items()} for g, own in old.items()})
+
+        return iterate(step, free, self.steps, self.tolerance, lambda new, old: largest_change(new, old, problem.batch))
