@@ -44,8 +44,12 @@ class CostEvaluator:
 
     def value(self, state: State, params: dict, target: Array) -> Array:
         """C, one number per batch entry."""
-        z = self.prediction(state, params)
-        return jnp.sum(self.programs.density(self._environment(z, target))[0] * jnp.ones_like(z), -1)
+        return self.of_prediction(self.prediction(state, params), target)
+
+    def of_prediction(self, prediction: Array, target: Array) -> Array:
+        """C of predictions, one number per batch entry."""
+        density = self.programs.density(self._environment(prediction, target))[0]
+        return jnp.sum(density * jnp.ones_like(prediction), -1)
 
     def gradient(self, state: State, params: dict, target: Array) -> dict[str, Array]:
         """∂C/∂x per output group, zero on nodes that are no outputs."""

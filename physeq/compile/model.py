@@ -246,6 +246,10 @@ class Model(eqx.Module):
         """C of a state, per batch entry."""
         return _evaluator_of(self).value(state, params, self._target(target))
 
+    def cost_of_prediction(self, prediction: Array, target: Array) -> Array:
+        """C of predictions (outputs in the user's order, or readout units), per batch entry."""
+        return _evaluator_of(self).of_prediction(prediction, target)
+
     def predict(self, params: Params, state: State) -> Array:
         """What the cost compares with the target: output unknowns, or the readout's units."""
         return _evaluator_of(self).prediction(state, params)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
-
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -134,7 +133,8 @@ class EquilibriumPropagation(LearningRule):
         if not structure.conservative:
             why = structure.certificates[0] if structure.certificates else None
             reason = (
-                f"component {why.component!r} in {why.placement!r} is not reciprocal: ∂f_i/∂x_j − ∂f_j/∂x_i = {why.defect}"
+                f"component {why.component!r} in {why.placement!r} is not reciprocal, "
+                f"∂f_i/∂x_j − ∂f_j/∂x_i = {why.defect}"
                 if why
                 else "a force has no closed-form energy"
             )
@@ -146,29 +146,51 @@ class EquilibriumPropagation(LearningRule):
         free = self.free if self.free is not None else default_finder(model)
         return free, self.nudged if self.nudged is not None else free
 
-    def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
+    def prediction_finder(self, model: Any) -> Finder:
+        return self._finders(model)[0]
+
+    def solve_phases(self, model, params, inputs, target, *, key=None, start=None) -> Phases:
+        """Run the free and the nudged phases; the nudged ones all at once, along a leading axis of the batch."""
         free_finder, nudged_finder = self._finders(model)
         problem = model.problem(params, inputs, target)
         rest = dataclasses.replace(problem, target=None)
-        free, residual, steps, outcome = free_finder.find(rest, problem.start(start, problem.beta.dtype))
+        free = free_finder.find(rest, problem.start(start, problem.beta.dtype))
         betas, weights, free_weight = self.nudging.betas(key, problem.beta.dtype)
         count = betas.shape[0]
         lead = (count, *(1 for _ in problem.batch))
         nudged = dataclasses.replace(problem, beta=betas.reshape(lead), batch=(count, *problem.batch))
-        begin = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), free)
-        states, nudged_residual, nudged_steps, nudged_outcome = nudged_finder.find(nudged, begin)
-        gradients = _contrast(nudged, problem, states, free, betas, weights, free_weight)
+        begin = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), free[0])
+        return Phases(problem, nudged, free, nudged_finder.find(nudged, begin), betas, weights, free_weight)
+
+    def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
+        p = self.solve_phases(model, params, inputs, target, key=key, start=start)
+        free, residual, steps, outcome = p.free
+        states, nudged_residual, nudged_steps, nudged_outcome = p.nudged
+        gradients = _contrast(p.nudged_problem, p.problem, states, free, p.betas, p.weights, p.free_weight)
         moved = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b), axis=(0, -1)), states, free)
+        cost, full = p.problem.cost_evaluator, p.problem.full(free)
         info = GradientInfo(
-            cost=jnp.mean(problem.cost_evaluator.value(problem.full(free), params, problem.target)),
-            prediction=problem.cost_evaluator.prediction(problem.full(free), params),
-            free=problem.full(free),
+            cost=jnp.mean(cost.value(full, params, p.problem.target)),
+            prediction=cost.prediction(full, params),
+            free=full,
             residual=jnp.stack([jnp.max(residual), jnp.max(nudged_residual)]),
             steps=jnp.stack([jnp.asarray(steps, jnp.int32), jnp.asarray(nudged_steps, jnp.int32)]),
             outcome=jnp.maximum(jnp.max(outcome), jnp.max(nudged_outcome)),
             displacement=jnp.stack(jnp.broadcast_arrays(*jax.tree.leaves(moved))).max(0),
         )
         return gradients, info
+
+
+class Phases(NamedTuple):
+    """What the phases left: problems, (state, residual, steps, outcome) of each, nudges and weights."""
+
+    problem: Any
+    nudged_problem: Any
+    free: tuple
+    nudged: tuple
+    betas: Array
+    weights: Array
+    free_weight: Array | None
 
 
 def _contrast(nudged: Any, problem: Any, states: State, free: State, betas, weights, free_weight) -> Params:

@@ -74,6 +74,9 @@ class ImplicitDifferentiation(LearningRule):
         free, residual, steps, outcome = finder.find(problem, problem.start(start, problem.beta.dtype))
         return self.at(model, params, inputs, target, free), _info(problem, free, residual, steps, outcome)
 
+    def prediction_finder(self, model: Any) -> Finder:
+        return _finder(self.finder, model)
+
     def at(self, model: Any, params: Params, inputs: Any, target: Array, free: State) -> Params:
         """The gradient at a given equilibrium."""
         problem = model.problem(params, inputs, target)
@@ -112,10 +115,13 @@ class BackpropagationThroughTime(LearningRule):
         require_cost(model, "BackpropagationThroughTime")
         if not self.finder.unrolled:
             raise ModelError(
-                f"BackpropagationThroughTime needs a finder with a fixed number of steps, such as FixedPoint(30) without "
+                "BackpropagationThroughTime needs a finder with a fixed number of steps, such as FixedPoint(30) without "
                 f"a tolerance; got {self.finder!r}"
             )
         self.finder.check(model)
+
+    def prediction_finder(self, model: Any) -> Finder:
+        return self.finder
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         def loss(p):
@@ -150,6 +156,9 @@ class FiniteDifferences(LearningRule):
     def check(self, model: Any) -> None:
         require_cost(model, "FiniteDifferences")
         _finder(self.finder, model).check(model)
+
+    def prediction_finder(self, model: Any) -> Finder:
+        return _finder(self.finder, model)
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         finder = _finder(self.finder, model)

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from physeq.errors import ModelError
+from physeq.solve.equilibrium import default_finder
+from physeq.solve.finder import Finder
 from physeq.solve.result import Equilibrium, State, raise_if_failed
 
 Params = dict[str, dict[str, Array]]
@@ -86,6 +88,10 @@ class LearningRule(ABC):
         self, model: Any, params: Params, inputs: Any, target: Array, *, key: Array | None, start: State | None
     ) -> tuple[Params, GradientInfo]:
         """The estimate itself, a pure function for use under jit, vmap and scan; nothing is raised."""
+
+    def prediction_finder(self, model: Any) -> Finder:
+        """The finder of the free equilibrium, also used to predict and evaluate."""
+        return default_finder(model)
 
     def gradient(
         self,

@@ -1,0 +1,63 @@
+"""Learning rates per placement: a small record that builds an optax optimiser for a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import optax
+
+from physeq.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A learning rate for every bundle and group, optionally decaying by a factor per epoch.
+
+    Attributes:
+        rates: {placement: rate} or {"placement.parameter": rate}; the longer name wins.
+        default: rate of everything not named; None makes a missing name an error.
+        decay: factor per epoch.
+        make: optax optimiser of one rate or schedule.
+
+    >>> Rates({"input->hidden": 0.08, "hidden->output": 0.04}, default=0.04).decay
+    1.0
+    """
+
+    rates: Mapping[str, float] = field(default_factory=dict)
+    default: float | None = None
+    decay: float = 1.0
+    make: Callable[..., optax.GradientTransformation] = optax.sgd
+
+    def build(self, model: Any, steps_per_epoch: int) -> optax.GradientTransformation:
+        """The optax optimiser for a model's parameters.
+
+        Raises:
+            ModelError: a name that is no placement or parameter, or a placement without a rate.
+        """
+        trainable = model.trainable()
+        known = {f"{p}.{k}" for p, own in trainable.items() for k in own}
+        if unknown := [name for name in self.rates if name not in trainable and name not in known]:
+            raise ModelError(
+                f"learning rates: {unknown[0]!r} is no placement; there are {sorted(trainable)} and {sorted(known)}"
+            )
+
+        def rate(placement: str, parameter: str) -> float:
+            for name in (f"{placement}.{parameter}", placement):
+                if name in self.rates:
+                    return float(self.rates[name])
+            if self.default is None:
+                raise ModelError(f"learning rates: none for {placement!r}; name it in `rates` or give a `default`")
+            return float(self.default)
+
+        labels = {p: {k: str(rate(p, k) if t else 0.0) for k, t in own.items()} for p, own in trainable.items()}
+        values = {label for own in labels.values() for label in own.values()}
+
+        def schedule(label: str) -> Any:
+            value = float(label)
+            if self.decay == 1.0:
+                return value
+            return optax.exponential_decay(value, steps_per_epoch, self.decay, staircase=True)
+
+        return optax.multi_transform({label: self.make(schedule(label)) for label in sorted(values)}, labels)
