@@ -45,7 +45,8 @@ def _(distribution: Normal, key, shape, fans, dtype):
 
 @sample.register
 def _(distribution: FanInUniform, key, shape, fans, dtype):
-    return _symmetric(key, shape, dtype, distribution.scale / np.sqrt(max(fans[0], 1.0)), distribution.positive)
+    drawn = _symmetric(key, shape, dtype, distribution.scale / np.sqrt(max(fans[0], 1.0)), distribution.positive)
+    return jnp.maximum(drawn, 0) if distribution.rectified else drawn
 
 
 @sample.register

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from physeq.errors import ModelError
+
 
 @dataclass(frozen=True)
 class Distribution:
@@ -45,11 +47,20 @@ class Normal(Distribution):
 class FanInUniform(Distribution):
     """Uniform in ±`scale`/√n, n the number of edges that arrive at a target node (the fan-in).
 
-    With `positive=True` the absolute value of the draw is taken, as for conductances.
+    For conductances, which are not negative, `positive=True` takes the absolute value of the draw, and `rectified=True`
+    replaces its negative half by zero, so that half of the edges start absent.
+
+    >>> FanInUniform(rectified=True)
+    FanInUniform(scale=1.0, positive=False, rectified=True)
     """
 
     scale: float = 1.0
     positive: bool = False
+    rectified: bool = False
+
+    def __post_init__(self):
+        if self.positive and self.rectified:
+            raise ModelError("FanInUniform: positive and rectified exclude each other; set one of them")
 
 
 @dataclass(frozen=True)

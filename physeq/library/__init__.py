@@ -1,0 +1,1 @@
+"""Ready components by domain, written in the public symbols only: electrical, neural, oscillators."""
