@@ -1,9 +1,9 @@
 """Neurons and synapses: continuous Hopfield units in two forms, and the activations that they share.
 
 *Energy-based* units live in the variable before the activation,
-E = Σ_i (½ s_i² − b_i ρ(s_i)) − Σ_edges w ρ(s_i) ρ(s_j), and relax by ṡ = −∂E/∂s. *Prototypical* units live after it, E = Σ_i (∫ρ⁻¹(s_i) ds − b_i s_i) − Σ_edges w s_i s_j, whose
-local minimum is the map s_i ← ρ(Σ_j w_ij s_j + b_i) of discrete-time equilibrium propagation. All variables are
-dimensionless; times are in units of the membrane's time constant.
+E = Σ_i (½ s_i² − b_i ρ(s_i)) − Σ_edges w ρ(s_i) ρ(s_j), and relax by ṡ = −∂E/∂s. *Prototypical* units live after it,
+E = Σ_i (∫ρ⁻¹(s_i) ds − b_i s_i) − Σ_edges w s_i s_j, whose local minimum is the map s_i ← ρ(Σ_j w_ij s_j + b_i) of
+discrete-time equilibrium propagation. All variables are dimensionless; times are in units of the membrane's constant.
 """
 
 from __future__ import annotations
