@@ -121,11 +121,12 @@ class Component:
                 f"{where}: must be a scalar expression, got {type(expression).__name__}; write one number per element, "
                 "for example a sum of squares"
             )
+        infinite = () if term.startswith("bounds") else (sp.oo, -sp.oo)
         for part in sp.preorder_traversal(expression):
+            if part in (sp.S.ImaginaryUnit, sp.zoo, sp.nan, *infinite):
+                raise ModelError(f"{where}: holds {part}; terms are real and finite")
             if isinstance(part, (sp.Add, sp.Mul, sp.Pow, *ELEMENTWISE, *_LEAVES)) or not isinstance(part, sp.Expr):
                 continue
-            if part in (sp.S.ImaginaryUnit, sp.zoo, sp.nan):
-                raise ModelError(f"{where}: holds {part}; terms are real and finite")
             kind = part.func.__name__ if part.args else str(part)
             raise ModelError(
                 f"{where}: function {kind!r} in {part} is not supported; use one of "

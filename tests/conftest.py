@@ -1,0 +1,16 @@
+"""Settings of the whole suite: double precision, no silent rank promotion, deterministic property tests."""
+
+import os
+
+# Before JAX is imported: a GPU, where there is one, would change rounding and timings.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import jax
+from hypothesis import HealthCheck, settings
+
+jax.config.update("jax_enable_x64", True)
+
+# Compilation makes the first example slow, and examples must not differ from run to run.
+settings.register_profile("physeq", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("physeq")
