@@ -91,7 +91,7 @@ class xlogx(NamedFunction):
 
 
 class clip(NamedFunction):
-    """min(max(x, lower), upper); its derivative is 1 strictly inside and 0 outside."""
+    """min(max(x, lower), upper); its derivative by x is 1 strictly inside and 0 outside, by a bound 1 beyond it."""
 
     nargs = 3
     latex_name = r"\mathrm{clip}"
@@ -99,9 +99,8 @@ class clip(NamedFunction):
 
     def fdiff(self, argindex=1):
         x, lower, upper = self.args
-        if argindex != 1:
-            raise sp.core.function.ArgumentIndexError(self, argindex)
-        return sp.Piecewise((1, (x > lower) & (x < upper)), (0, True))
+        where = {1: (x > lower) & (x < upper), 2: (x <= lower) & (lower < upper), 3: x >= upper}[argindex]
+        return sp.Piecewise((1, where), (0, True))
 
     def _eval_evalf(self, prec):
         x, lower, upper = self.args
