@@ -190,7 +190,7 @@ def clamped_mask(system: System, group: str, coordinate: Coordinate | None = Non
     """Mask of the nodes of a group that a ground, a fixed value or a clamped input holds (in that coordinate)."""
     names = {g.name: g.size for g in system.topology.groups}
     if group not in names:
-        return np.zeros(1, bool)
+        return np.zeros(system.count(system.placement(group)), bool)  # inside a component
     mask = np.zeros(names[group], bool)
     held = [nodes for nodes, _ in system.fixed]
     for entry in system.inputs:

@@ -150,6 +150,8 @@ class System:
         placed = []
         for bundle in bundles:
             component = edges.get(bundle.name, edges.get(bundle.kind))
+            if component is None and not self.topology.count(bundle.name):
+                continue  # an empty bundle needs no component
             if component is None:
                 wanted = bundle.kind or bundle.name
                 raise ModelError(
