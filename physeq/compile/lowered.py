@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from physeq.symbolic.component import Slot
 from physeq.symbolic.derivation import CostForm, Derivation
 from physeq.symbolic.forms import PlacementForm, derivative
 from physeq.symbolic.local import LocalForm
-from physeq.symbolic.symbols import Parameter, StateSymbol
+from physeq.symbolic.symbols import LocalSymbol, Parameter, StateSymbol, Target, local_symbol, nudge
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,24 +115,49 @@ class CompiledContribution:
 
 
 class LocalPrograms:
-    """The programs of one group's local form."""
+    """The programs of one group's local form.
 
-    def __init__(self, form: LocalForm):
+    A message that comes partly from held groups is split into a static and a moving part, H = H_s + H_d.
+    """
+
+    def __init__(self, form: LocalForm, held: frozenset[str]):
         self.form = form
-        keys = [v.key for v in form.variables]
-        self.force = {k: Program([form.force[k]]) for k in keys}
-        self.equilibrium = {k: None if e is None else Program([e]) for k, e in form.equilibrium.items()}
-        self.nudged_equilibrium = {k: None if e is None else Program([e]) for k, e in form.nudged_equilibrium.items()}
         self.contributions = {m.symbol: tuple(_contribution(c) for c in m.contributions) for m in form.messages}
+        self.static_part: dict[LocalSymbol, LocalSymbol] = {}
+        static = set(form.parameters) | {nudge}
+        for symbol, contributions in self.contributions.items():
+            fixed = [is_static(c, held) for c in contributions]
+            if all(fixed):
+                static.add(symbol)
+            elif any(fixed):
+                part = local_symbol(f"{symbol.name}.static", f"{{{symbol.latex_name}}}^s")
+                self.static_part[symbol] = part
+                static.add(part)
+        self._static = frozenset(static)
+        self._split = {symbol: symbol + part for symbol, part in self.static_part.items()}
+        self.force = {k: self._program(e) for k, e in form.force.items()}
+        self.equilibrium = {k: None if e is None else self._program(e) for k, e in form.equilibrium.items()}
+        self.nudged_equilibrium = {
+            k: None if e is None else self._program(e) for k, e in form.nudged_equilibrium.items()
+        }
+
+    def _program(self, expression: sp.Expr) -> Program:
+        targets = {s for s in expression.free_symbols if isinstance(s, Target)}
+        return Program([expression.subs(self._split)], static=self._static | targets)
 
     @cached_property
     def curvature(self) -> dict[str, Program]:
-        return {k: Program([e]) for k, e in self.form.curvature.items()}
+        return {k: self._program(e) for k, e in self.form.curvature.items()}
 
     def needed(self, programs) -> tuple:
         """The messages that the programs read."""
         symbols = frozenset().union(*(p.symbols for p in programs))
         return tuple(m.symbol for m in self.form.messages if m.symbol in symbols)
+
+
+def is_static(contribution: CompiledContribution, held: Collection[str]) -> bool:
+    """Whether a contribution does not change during a phase: its sender is held, or sends a constant."""
+    return contribution.feature is None or contribution.sender_group in held
 
 
 def _contribution(c) -> CompiledContribution:
@@ -150,7 +175,7 @@ class Lowered:
     def __init__(self, derivation: Derivation):
         self.derivation = derivation
         self.elements = {f.placement.name: ElementPrograms(f) for f in derivation.forms}
-        self.locals = {g: LocalPrograms(f) for g, f in derivation.locals.items()}
+        self.locals = {g: LocalPrograms(f, derivation.held) for g, f in derivation.locals.items()}
         self.cost = None if derivation.cost is None else CostPrograms(derivation.cost)
 
 

@@ -15,8 +15,8 @@ from jaxtyping import Array
 from physeq.compile.cost import CostEvaluator, State
 from physeq.compile.energy import energy, parameter_gradient, placement_energy
 from physeq.compile.initialise import initial_parameters, parameter_records
-from physeq.compile.lowered import Lowered
-from physeq.compile.problem import Problem, contribute, is_static
+from physeq.compile.lowered import Lowered, is_static
+from physeq.compile.problem import Problem, contribute
 from physeq.compile.wiring import Wiring, wire
 from physeq.errors import ModelError
 from physeq.symbolic.derivation import Derivation, clamped_inputs, driven_inputs

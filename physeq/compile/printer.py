@@ -7,7 +7,7 @@ a component may hold (`physeq.symbolic.functions.ELEMENTWISE`) has its implement
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 
 import jax
@@ -24,6 +24,11 @@ def _logcosh(x):
     return jnp.logaddexp(x, -x) - jnp.log(2.0).astype(jnp.result_type(x))
 
 
+def _sigmoid(x):
+    """tanh is one vectorised operation on every backend, and does not overflow."""
+    return 0.5 + 0.5 * jnp.tanh(0.5 * x)
+
+
 FUNCTIONS = {
     sp.exp: jnp.exp, sp.log: jnp.log, sp.sin: jnp.sin, sp.cos: jnp.cos, sp.tan: jnp.tan, sp.asin: jnp.arcsin,
     sp.acos: jnp.arccos, sp.atan: jnp.arctan, sp.atan2: jnp.arctan2, sp.sinh: jnp.sinh, sp.cosh: jnp.cosh,
@@ -31,7 +36,7 @@ FUNCTIONS = {
     sp.erf: jax.scipy.special.erf, sp.Abs: jnp.abs, sp.sign: jnp.sign, sp.floor: jnp.floor,
     sp.Max: lambda *xs: reduce(jnp.maximum, xs), sp.Min: lambda *xs: reduce(jnp.minimum, xs),
     sp.Heaviside: lambda x, half=0.5: jnp.heaviside(x, half),
-    named.sigmoid: jax.nn.sigmoid, named.softplus: jax.nn.softplus, named.logcosh: _logcosh,
+    named.sigmoid: _sigmoid, named.softplus: jax.nn.softplus, named.logcosh: _logcosh,
     named.xlogx: lambda x: jax.scipy.special.xlogy(x, x),
     named.clip: lambda x, lower, upper: jnp.minimum(jnp.maximum(x, lower), upper),
 }  # fmt: skip
@@ -52,24 +57,28 @@ class Program:
     Shapes follow broadcasting; a constant expression gives a Python number. Numbers are weakly typed, so the dtype
     follows the arrays.
 
+    `static` names symbols that do not change during a phase. Sums and products take their static parts first, so that
+    XLA moves them out of the phase's loop, and a division by something static becomes a product with its inverse.
+
     >>> x = sp.Symbol("x")
     >>> [float(y) for y in Program([x**2, sp.exp(-x) / 2])({x: jnp.asarray(0.0)})]
     [0.0, 0.5]
     """
 
-    def __init__(self, expressions: Sequence[sp.Expr]):
+    def __init__(self, expressions: Sequence[sp.Expr], static: Collection[sp.Symbol] = ()):
         self.expressions = tuple(sp.sympify(e) for e in expressions)
         self.symbols = frozenset().union(*(e.free_symbols for e in self.expressions)) if expressions else frozenset()
+        self.static = frozenset(static)
 
     def __call__(self, environment: Mapping[sp.Symbol, Array]) -> tuple:
         missing = self.symbols - set(environment)
         if missing:
             raise InternalError(f"no value for {sorted(map(str, missing))} in {self.expressions}")
         known: dict[sp.Basic, Array] = dict(environment)
-        return tuple(_evaluate(e, known) for e in self.expressions)
+        return tuple(_evaluate(e, known, self.static) for e in self.expressions)
 
 
-def _evaluate(expression: sp.Basic, known: dict) -> Array:
+def _evaluate(expression: sp.Basic, known: dict, static: frozenset) -> Array:
     """Evaluate with an explicit stack, remembering shared sub-expressions."""
     stack = [expression]
     while stack:
@@ -78,19 +87,19 @@ def _evaluate(expression: sp.Basic, known: dict) -> Array:
             stack.pop()
             continue
         if isinstance(top, sp.Piecewise):
-            known[top] = _piecewise(top, known)
+            known[top] = _piecewise(top, known, static)
             stack.pop()
             continue
         waiting = [a for a in top.args if a not in known]
         if waiting and not isinstance(top, sp.Number):
             stack.extend(waiting)
             continue
-        known[top] = _apply(top, known)
+        known[top] = _apply(top, known, static)
         stack.pop()
     return known[expression]
 
 
-def _apply(node: sp.Basic, known: dict):
+def _apply(node: sp.Basic, known: dict, static: frozenset):
     if isinstance(node, sp.Integer):
         return int(node)
     if isinstance(node, sp.Number | sp.NumberSymbol):
@@ -99,9 +108,9 @@ def _apply(node: sp.Basic, known: dict):
         return bool(node)
     arguments = [known[a] for a in node.args]
     if isinstance(node, sp.Add):
-        return _sum(node, known)
+        return _sum(node, known, static)
     if isinstance(node, sp.Mul):
-        return _product(node, known)
+        return _product(node, known, static)
     if isinstance(node, sp.Pow):
         return _power(node, *arguments)
     if node.func in FUNCTIONS:
@@ -111,28 +120,39 @@ def _apply(node: sp.Basic, known: dict):
     raise InternalError(f"the printer has no JAX form for {node.func.__name__} in {node}")
 
 
-def _sum(node: sp.Add, known: dict):
-    """Terms with a leading minus are subtracted, so that −a + b costs one operation."""
-    plus, minus = [], []
-    for term in node.args:
-        if term.could_extract_minus_sign() and isinstance(term, sp.Mul):
-            minus.append(_evaluate(-term, known))
+def _is_static(expression: sp.Basic, static: frozenset) -> bool:
+    return bool(static) and expression.free_symbols <= static
+
+
+def _sum(node: sp.Add, known: dict, static: frozenset):
+    """Terms with a leading minus are subtracted, so that −a + b costs one operation; static terms come first."""
+    total = None
+    for term in sorted(node.args, key=lambda t: (not _is_static(t, static), _is_negative(t))):
+        if _is_negative(term):
+            value = _evaluate(-term, known, static)
+            total = -value if total is None else total - value
         else:
-            plus.append(known[term])
-    if not plus:
-        return -reduce(jnp.add, minus)
-    return reduce(lambda a, b: a - b, minus, reduce(lambda a, b: a + b, plus))
+            total = known[term] if total is None else total + known[term]
+    return total
 
 
-def _product(node: sp.Mul, known: dict):
+def _is_negative(term: sp.Expr) -> bool:
+    return isinstance(term, sp.Mul) and term.could_extract_minus_sign()
+
+
+def _product(node: sp.Mul, known: dict, static: frozenset):
     above, below = [], []
-    for factor in node.args:
+    for factor in sorted(node.args, key=lambda f: not _is_static(f, static)):
         if isinstance(factor, sp.Pow) and factor.exp.is_Rational and factor.exp.is_negative:
-            below.append(_evaluate(1 / factor, known))
+            below.append(1 / factor)
         else:
-            above.append(known[factor])
-    top = reduce(lambda a, b: a * b, above) if above else 1.0
-    return top / reduce(lambda a, b: a * b, below) if below else top
+            above.append(factor)
+    top = reduce(lambda a, b: a * b, (known[f] for f in above)) if above else 1.0
+    if not below:
+        return top
+    bottom = reduce(lambda a, b: a * b, (_evaluate(f, known, static) for f in below))
+    hoisted = all(_is_static(f, static) for f in below) and not all(_is_static(f, static) for f in above)
+    return top * (1.0 / bottom) if hoisted else top / bottom
 
 
 def _power(node: sp.Pow, base, exponent):
@@ -147,7 +167,7 @@ def _power(node: sp.Pow, base, exponent):
     return jnp.power(base, exponent)
 
 
-def _piecewise(node: sp.Piecewise, known: dict):
+def _piecewise(node: sp.Piecewise, known: dict, static: frozenset):
     """Branches see only inputs for which they are taken, so that gradients of unused branches are not NaN."""
     value, before = None, sp.false
     branches = []
@@ -155,10 +175,10 @@ def _piecewise(node: sp.Piecewise, known: dict):
         taken = sp.And(condition, sp.Not(before))
         before = sp.Or(before, condition)
         masked = {s: v for s, v in known.items() if isinstance(s, sp.Symbol)}
-        mask = _evaluate(taken, dict(masked)) if taken is not sp.true else True
+        mask = _evaluate(taken, dict(masked), static) if taken is not sp.true else True
         for symbol, safe in _safe_point(branch, taken).items():
             masked[symbol] = jnp.where(mask, known[symbol], safe)
-        branches.append((mask, _evaluate(branch, masked)))
+        branches.append((mask, _evaluate(branch, masked, static)))
     for mask, result in reversed(branches):
         value = result if value is None else jnp.where(mask, result, value)
     return value
@@ -167,13 +187,13 @@ def _piecewise(node: sp.Piecewise, known: dict):
 def _safe_point(branch: sp.Expr, condition: Boolean) -> dict[sp.Symbol, float]:
     """Values of the symbols in the condition for which it holds and the branch is finite; empty where none is found."""
     symbols = sorted(condition.free_symbols & branch.free_symbols, key=str)
-    others = {s: 1.0 for s in condition.free_symbols - set(symbols)}
+    others = dict.fromkeys(condition.free_symbols - set(symbols), 1.0)
     if not symbols or len(symbols) > 3:
         return {}
     for values in itertools.product(_CANDIDATES, repeat=len(symbols)):
         point = dict(zip(symbols, values, strict=True))
         if condition.subs(point | others) == sp.true:
-            at = branch.subs(point | {s: 1.0 for s in branch.free_symbols - set(symbols)})
+            at = branch.subs(point | dict.fromkeys(branch.free_symbols - set(symbols), 1.0))
             if at.is_finite and at.is_real:
                 return point
     return {}

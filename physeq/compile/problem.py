@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from functools import reduce
 from typing import Any
 
 import equinox as eqx
@@ -16,7 +17,7 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.compile.cost import CostEvaluator, State
-from physeq.compile.lowered import CompiledContribution, Lowered
+from physeq.compile.lowered import CompiledContribution, Lowered, is_static
 from physeq.compile.wiring import Wiring
 from physeq.symbolic.symbols import drive, nudge
 
@@ -99,19 +100,22 @@ class Problem(eqx.Module):
     # ---- messages and forces -------------------------------------------------------------------------------------
 
     def messages(self, free: State, group: str, needed: Iterable | None = None) -> dict:
-        """{message symbol: value on the group's nodes}."""
+        """{message symbol: value on the group's nodes}; a message with a static part has that part apart."""
         full, local = self.full(free), self.lowered.locals[group]
         static = self.static_messages[group]
         values = {}
         for symbol, contributions in local.contributions.items():
             if needed is not None and symbol not in needed:
                 continue
-            total = static.get(symbol.name)
-            for c in contributions:
-                if not is_static(c, self.held):
-                    part = contribute(c, self.wirings, self.params, full, local.form.variables[0].size)
-                    total = part if total is None else total + part
-            values[symbol] = total
+            fixed = static.get(symbol.name)
+            parts = [
+                contribute(c, self.wirings, self.params, full, local.form.variables[0].size)
+                for c in contributions
+                if not is_static(c, self.held)
+            ]
+            if parts and fixed is not None:
+                values[local.static_part[symbol]] = fixed
+            values[symbol] = reduce(jnp.add, parts) if parts else fixed
         return values
 
     def force(self, free: State, groups: Iterable[str] | None = None) -> State:
@@ -267,11 +271,6 @@ class Problem(eqx.Module):
     def _wide(value, like: Array) -> Array:
         shape = jnp.broadcast_shapes(jnp.shape(value), like.shape)
         return jnp.broadcast_to(jnp.asarray(value, like.dtype if np.isscalar(value) else None), shape)
-
-
-def is_static(contribution: CompiledContribution, held) -> bool:
-    """Whether a contribution does not change during a phase: its sender is held, or sends a constant."""
-    return contribution.feature is None or contribution.sender_group in held
 
 
 def contribute(c: CompiledContribution, wirings, params, full: State, size: int) -> Array:

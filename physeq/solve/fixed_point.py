@@ -79,4 +79,8 @@ class FixedPoint(Finder):
             pull = problem.cost_pull(old)
             return {group: self.nudge.combine(problem, old, group, pull) for group in old}
 
-        return iterate(step, free, self.steps, self.tolerance, lambda new, old: largest_change(new, old, problem.batch))
+        def change(new: State, old: State) -> Array:
+            return largest_change(new, old, problem.batch)
+
+        # Some steps at once save copies of the state; more only costs compile time.
+        return iterate(step, free, self.steps, self.tolerance, change, unroll=4)

@@ -17,10 +17,14 @@ def iterate(
     steps: int,
     tolerance: float | None,
     change: Callable[[State, State], Array],
+    unroll: int = 1,
 ) -> tuple[State, Array, Array, Array]:
-    """Apply a map; the last step is taken outside the loop, so that its change costs nothing extra."""
+    """Apply a map; the last step is taken outside the loop, so that its change costs nothing extra.
+
+    `unroll` steps of a fixed budget are compiled into one turn of the loop.
+    """
     if tolerance is None:
-        before = jax.lax.fori_loop(0, max(steps - 1, 0), lambda _, x: step(x), start)
+        before = jax.lax.fori_loop(0, max(steps - 1, 0), lambda _, x: step(x), start, unroll=unroll)
         last = step(before) if steps else before
         residual = change(last, before)
         return last, residual, jnp.int32(steps), outcome_of(residual, None)
