@@ -11,9 +11,9 @@ from physeq.learn.evaluate import predict as predict
 from physeq.learn.exact import BackpropagationThroughTime as BackpropagationThroughTime
 from physeq.learn.exact import FiniteDifferences as FiniteDifferences
 from physeq.learn.exact import ImplicitDifferentiation as ImplicitDifferentiation
-from physeq.learn.fit import Fit as Fit
-from physeq.learn.fit import fit as fit
-from physeq.learn.fit import fit_many as fit_many
+from physeq.learn.fitting import Fit as Fit
+from physeq.learn.fitting import fit as fit
+from physeq.learn.fitting import fit_many as fit_many
 from physeq.learn.optimise import Rates as Rates
 from physeq.learn.rule import GradientInfo as GradientInfo
 from physeq.learn.rule import LearningRule as LearningRule

@@ -1,0 +1,227 @@
+"""`fit`: gradient descent with any learning rule, an epoch in one compiled scan, resumable bit for bit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array
+
+from physeq.data import Dataset
+from physeq.errors import ModelError
+from physeq.learn.basin import BasinCheck
+from physeq.learn.checkpoint import load_checkpoint, load_parameters, save_checkpoint, save_parameters
+from physeq.learn.evaluate import evaluate, predict
+from physeq.learn.optimise import Rates
+from physeq.learn.progress import Progress
+from physeq.learn.rule import LearningRule, Params
+from physeq.learn.training import TrainingRun, TrainingState, check_basin, member, stack
+from physeq.learn.training_data import training_data
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A finished (or interrupted and resumed) training run.
+
+    Attributes:
+        model, rule: what was trained, and how.
+        params: parameters after the last epoch; `best_params` after the best one.
+        history: one record per epoch: running cost while learning, test cost and error, seconds, residuals.
+        best_epoch: epoch with the lowest test error (test cost for regression; the last one without test data).
+        train, test: cost and error at the end with fixed parameters; `test` is empty without test data.
+        compile_seconds: how much longer the first epoch took than the later ones.
+    """
+
+    model: Any
+    rule: LearningRule
+    params: Params
+    best_params: Params
+    history: tuple[dict, ...]
+    best_epoch: int
+    train: dict[str, float]
+    test: dict[str, float]
+    seed: int
+    compile_seconds: float
+
+    def predict(self, inputs: Any) -> Array:
+        """Free predictions of new inputs, one leading sample axis."""
+        return predict(self.model, self.params, _arrays(inputs, self.params), self.rule.prediction_finder(self.model))
+
+    def evaluate(self, data: Dataset | tuple) -> dict[str, float]:
+        """Cost, and error in percent where the data have labels, of the data's training part."""
+        ready = training_data(data, self.params)
+        return evaluate(
+            self.model, self.params, ready.inputs, ready.targets, self.rule.prediction_finder(self.model),
+            labels=ready.labels, class_targets=ready.class_targets,
+        )  # fmt: skip
+
+    def save(self, folder: str | Path) -> Path:
+        """Write `params.npz`, `best_params.npz` and `history.jsonl` into a folder."""
+        folder = Path(folder)
+        save_parameters(folder / "params.npz", self.params)
+        save_parameters(folder / "best_params.npz", self.best_params)
+        (folder / "history.jsonl").write_text("".join(json.dumps(record) + "\n" for record in self.history))
+        return folder
+
+    @staticmethod
+    def load(folder: str | Path, model: Any) -> Params:
+        """The last parameters of a saved run, for a model of the same system."""
+        return load_parameters(Path(folder) / "params.npz", model)
+
+
+def fit(
+    model: Any,
+    rule: LearningRule,
+    data: Dataset | tuple,
+    *,
+    optimizer: optax.GradientTransformation | Rates,
+    epochs: int,
+    batch_size: int = 20,
+    seed: int = 0,
+    params: Params | None = None,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    basin: BasinCheck | None = BasinCheck(),  # noqa: B008 - a frozen record
+    progress: bool = True,
+) -> Fit:
+    """Train by following a rule's gradient estimates downhill.
+
+    Args:
+        model: a compiled system with a cost.
+        rule: any `LearningRule`, exact ones included.
+        data: a `Dataset`, or arrays (inputs, targets) or (inputs, targets, test inputs, test targets).
+        optimizer: an optax optimiser, or `Rates` with a rate per placement.
+        epochs, batch_size: how long; every sample is used once an epoch (a last smaller batch takes the remainder).
+        seed: of initial parameters, order of samples and random nudges.
+        params: parameters to start from; by default drawn with the seed.
+        folder: where to keep `checkpoint.eqx` (atomic, after every epoch) and `log.jsonl`.
+        resume: go on from the folder's checkpoint; the result is that of an uninterrupted run, bit for bit.
+        basin: how to check that nudged phases stay in the basin of the free state; None for no check.
+        progress: a progress bar on stderr.
+
+    Returns:
+        A `Fit`.
+
+    Raises:
+        ModelError: the rule or the data do not fit the model; nothing to resume.
+        SolveError: a phase failed during an epoch; the checkpoint is the epoch before.
+    """
+    (result,) = _train(
+        model, rule, data, optimizer, epochs, batch_size, [seed], params, folder, resume, basin, progress
+    )
+    return result
+
+
+def fit_many(
+    model: Any,
+    rule: LearningRule,
+    data: Dataset | tuple,
+    *,
+    optimizer: optax.GradientTransformation | Rates,
+    epochs: int,
+    batch_size: int = 20,
+    seeds: Sequence[int] = (0, 1, 2),
+    params: Params | None = None,
+    progress: bool = True,
+) -> list[Fit]:
+    """Train several copies at once, batched by `vmap`: one per seed, or one per leading entry of `params`.
+
+    Give `params` with a leading axis of the length of `seeds` for variations of devices. Other arguments as for `fit`.
+    """
+    return _train(model, rule, data, optimizer, epochs, batch_size, list(seeds), params, None, False, None, progress)
+
+
+def _train(
+    model, rule, data, optimizer, epochs, batch_size, seeds, params, folder, resume, basin, progress
+) -> list[Fit]:
+    if epochs < 0 or batch_size < 1:
+        raise ModelError(f"fit: epochs must be ≥ 0 and batch_size ≥ 1, got {epochs} and {batch_size}")
+    rule.check(model)
+    many = len(seeds) > 1
+    keys = [jax.random.key(seed) for seed in seeds]
+    if params is None:
+        drawn = [model.init_parameters(jax.random.fold_in(key, 0)) for key in keys]
+        params = stack(drawn) if many else drawn[0]
+    params = jax.tree.map(jnp.array, params)  # own copies: the epoch donates them
+    ready = training_data(data, params)
+    count = len(ready.targets)
+    steps = -(-count // batch_size)
+    if isinstance(optimizer, Rates):
+        optimizer = optimizer.build(model, steps)
+    opt_state = (jax.vmap(optimizer.init) if many else optimizer.init)(params)
+    run = TrainingRun(model, rule, ready, optimizer, batch_size, many)
+    path = None if folder is None else Path(folder) / "checkpoint.eqx"
+    state = TrainingState(params, opt_state, jax.tree.map(jnp.array, params), [], [0] * len(seeds), [0.0] * len(seeds))
+    settings = {"seeds": seeds, "batch_size": batch_size, "rule": repr(rule), "samples": count}
+    if resume:
+        if path is None:
+            raise ModelError("resume needs the run's folder: pass folder=...")
+        state = _resume(path, state, settings)
+    with Progress(epochs, progress, done=len(state.history)) as bar:
+        for epoch in range(len(state.history), epochs):
+            record = run.epoch(state, keys, epoch)
+            if basin is not None and hasattr(rule, "solve_phases") and not model.derivation.structure.convex:
+                check_basin(run, state, record, keys[0], basin)
+            state.history.append(record)
+            if path is not None:
+                _save(path, state, settings)
+            bar.show(record)
+    return _results(run, state, seeds)
+
+
+def _save(path: Path, state: TrainingState, settings: dict) -> None:
+    header = {"settings": settings, "history": state.history, "best": [state.best_epochs, state.best_scores]}
+    save_checkpoint(path, header, (state.params, state.opt_state, state.best_params))
+    lines = "".join(json.dumps(record) + "\n" for record in state.history)
+    (path.parent / "log.jsonl").write_text(lines)
+
+
+def _resume(path: Path, state: TrainingState, settings: dict) -> TrainingState:
+    header, (params, opt_state, best) = load_checkpoint(path, (state.params, state.opt_state, state.best_params))
+    for name, value in settings.items():
+        if header["settings"][name] != value:
+            raise ModelError(
+                f"{path}: was made with {name} = {header['settings'][name]}, not {value}; resume with the same"
+            )
+    return TrainingState(params, opt_state, best, list(header["history"]), *map(list, header["best"]))
+
+
+def _results(run: TrainingRun, state: TrainingState, seeds: list[int]) -> list[Fit]:
+    """The finished runs, with the training set evaluated at fixed parameters."""
+    fits = []
+    best = run.members(state.best_params)
+    seconds = [record["seconds"] for record in state.history]
+    compile_seconds = max(0.0, seconds[0] - float(np.median(seconds[1:]))) if len(seconds) > 1 else 0.0
+    for i, params in enumerate(run.members(state.params)):
+        history = tuple(member(record, i) if run.many else record for record in state.history)
+        last = {
+            k.removeprefix("test_"): v for k, v in (history[-1] if history else {}).items() if k.startswith("test_")
+        }
+        train = run.evaluate(params, run.ready.inputs, run.ready.targets, run.ready.labels)
+        fits.append(
+            Fit(
+                run.model,
+                run.rule,
+                params,
+                best[i],
+                history,
+                state.best_epochs[i],
+                train,
+                last,
+                seeds[i],
+                compile_seconds,
+            )
+        )
+    return fits
+
+
+def _arrays(inputs: Any, params: Params) -> Any:
+    dtype = jax.tree.leaves(params)[0].dtype
+    return jax.tree.map(lambda a: jnp.asarray(a, dtype), inputs)
