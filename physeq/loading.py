@@ -1,0 +1,140 @@
+"""Systems by name: a folder with a `model.py` whose `variants` lists what it can build."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from physeq.errors import ModelError, PhyseqError
+from physeq.registry import choose, suggestion
+from physeq.variant import Variant
+
+SYSTEMS = "systems"
+
+
+@dataclass(frozen=True)
+class LoadedSystem:
+    """A system's folder and what its `model.py` offers.
+
+    Attributes:
+        name: the folder's name.
+        folder: where it is.
+        variants: {name: Variant}, in the order of `model.py`.
+        chosen: the variant asked for with `:VARIANT`, or None.
+    """
+
+    name: str
+    folder: Path
+    variants: Mapping[str, Variant]
+    chosen: str | None = None
+
+    @property
+    def default(self) -> str:
+        """The variant asked for, else the first one."""
+        return self.chosen if self.chosen is not None else next(iter(self.variants))
+
+    @property
+    def label(self) -> str:
+        """The system as asked for: `name` or `name:variant`."""
+        return self.name if self.chosen is None else f"{self.name}:{self.chosen}"
+
+    def selected(self) -> dict[str, Variant]:
+        """The variant asked for, or all of them."""
+        return dict(self.variants) if self.chosen is None else {self.chosen: self.variants[self.chosen]}
+
+    def variant(self, name: str) -> Variant:
+        """The variant of that name.
+
+        Raises:
+            ModelError: there is none; the message lists what there is.
+        """
+        return self.variants[choose(f"system {self.name!r}: variant", name, self.variants)]
+
+    def experiments(self) -> dict[str, Path]:
+        """{name: file} of the experiments (`*.toml`) beside `model.py`."""
+        return {path.stem: path for path in sorted(self.folder.glob("*.toml"))}
+
+
+def system_folders(base: Path | None = None) -> dict[str, Path]:
+    """{name: folder} of the systems under `systems/` of a folder, by default the current one."""
+    root = (Path.cwd() if base is None else base) / SYSTEMS
+    return {path.parent.name: path.parent for path in sorted(root.glob("*/model.py"))}
+
+
+def load_system(spec: str | Path) -> LoadedSystem:
+    """Load a system by name or path.
+
+    Args:
+        spec: a name under `systems/` of the current folder, a folder, or a `model.py`; with `:VARIANT` where one
+            variant is meant.
+
+    Raises:
+        ModelError: nothing is there, `model.py` fails or has no `variants`, or there is no such variant; the message
+            lists what there is.
+    """
+    place, chosen = _split(str(spec))
+    path = _model_file(place)
+    folder = path.parent.resolve()
+    system = LoadedSystem(folder.name, path.parent, MappingProxyType(_variants(path)))
+    if chosen is None:
+        return system
+    system.variant(chosen)
+    return LoadedSystem(system.name, system.folder, system.variants, chosen)
+
+
+def _split(spec: str) -> tuple[str, str | None]:
+    place, colon, variant = spec.rpartition(":")
+    # A separator behind the colon: the colon is a drive's, or part of a folder's name.
+    if not colon or "/" in variant or "\\" in variant:
+        return spec, None
+    return place, variant
+
+
+def _model_file(place: str) -> Path:
+    known = system_folders()
+    path = Path(place)
+    if path.is_file() and path.suffix == ".py":
+        return path
+    if (path / "model.py").is_file():
+        return path / "model.py"
+    if place in known:
+        return known[place] / "model.py"
+    if path.is_dir() and path.resolve() != Path.cwd().resolve():
+        raise ModelError(f"{place}: this folder has no model.py; make one with `physeq new NAME`")
+    there = f"in ./{SYSTEMS} there are {', '.join(known)}" if known else f"no systems are in ./{SYSTEMS} here"
+    raise ModelError(
+        f"there is no system {place!r}.{suggestion(place, known)} Give a folder, a model.py, or a name; {there}."
+    )
+
+
+def _variants(path: Path) -> dict[str, Variant]:
+    """Run the user's own Python file and take its `variants`."""
+    name = "physeq_system_" + re.sub(r"\W", "_", str(path.parent.resolve()))
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ModelError(f"{path}: cannot be imported as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickling in it look the module up by name
+    try:
+        spec.loader.exec_module(module)
+    except PhyseqError:
+        raise
+    except Exception as error:
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        line = f", line {lines[-1]}" if lines else ""
+        raise ModelError(f"{path}{line}: {type(error).__name__}: {error}") from error
+    found = getattr(module, "variants", None)
+    if not isinstance(found, dict) or not found:
+        raise ModelError(
+            f'{path}: defines no `variants`; add variants = {{"default": pq.Variant(build, "a description")}}'
+        )
+    for key, value in found.items():
+        if not isinstance(key, str) or not isinstance(value, Variant):
+            raise ModelError(f"{path}: variants[{key!r}] must be a pq.Variant, got {type(value).__name__}")
+    return found
