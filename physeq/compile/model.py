@@ -15,8 +15,9 @@ from jaxtyping import Array
 from physeq.compile.cost import CostEvaluator, State
 from physeq.compile.energy import energy, parameter_gradient, placement_energy
 from physeq.compile.initialise import initial_parameters, parameter_records
-from physeq.compile.lowered import Lowered, is_static
-from physeq.compile.problem import Problem, contribute
+from physeq.compile.lowered import Lowered
+from physeq.compile.problem import Problem
+from physeq.compile.static import static_messages
 from physeq.compile.wiring import Wiring, wire
 from physeq.errors import ModelError
 from physeq.symbolic.derivation import Derivation, clamped_inputs, driven_inputs
@@ -128,20 +129,7 @@ class Model(eqx.Module):
             self.lowered, evaluator, self.wirings, params, held, clamps, drives, signals, target, beta, {}, {}, found
         )
         problem = dataclasses.replace(problem, bounds=self._bounds(problem))
-        static = {
-            group: {
-                symbol.name: _total(
-                    [
-                        contribute(c, self.wirings, params, held, local.form.variables[0].size)
-                        for c in cs
-                        if is_static(c, held)
-                    ]
-                )
-                for symbol, cs in local.contributions.items()
-                if any(is_static(c, held) for c in cs)
-            }
-            for group, local in self.lowered.locals.items()
-        }
+        static = static_messages(self.lowered, self.wirings, params, held)
         return dataclasses.replace(problem, static_messages=static)
 
     def _inputs(self, inputs: Inputs) -> dict[str, Array]:
@@ -331,13 +319,6 @@ def _assemble(size: int, parts) -> tuple[Array, np.ndarray]:
         values = values.at[..., part.indices].set(new)
         mask[part.indices] = True
     return values, mask
-
-
-def _total(arrays: list[Array]) -> Array:
-    total = arrays[0]
-    for x in arrays[1:]:
-        total = total + x
-    return total
 
 
 def _merge(a, b, function):

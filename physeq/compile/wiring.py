@@ -44,7 +44,9 @@ def _batch_sum(weights: Array, x: Array | None) -> Array:
     """Σ_batch weights·x for one array of nodes (or of elements); None stands for ones and gives the weights' sum."""
     if x is None:
         return jnp.sum(weights)
-    return jnp.tensordot(weights, jnp.broadcast_to(x, (*weights.shape, x.shape[-1])), weights.ndim)
+    # Phases that x does not know are summed over first; a fused sum beats a product with one row.
+    weights = weights.sum(tuple(range(weights.ndim - (x.ndim - 1))))
+    return jnp.sum(weights[..., None] * x, tuple(range(weights.ndim)))
 
 
 def _align(weights: Array, a: Array, b: Array) -> tuple[Array, Array]:
