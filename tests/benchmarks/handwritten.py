@@ -251,6 +251,43 @@ def resistive_update(params, inputs, target, rates=(0.006, 0.006), gain=100.0, b
     }, free
 
 
+def resistive_update_of_voltages(params, voltages, target, rates=(0.006, 0.006), beta=1.0, sweeps=4):
+    """`resistive_update` for input voltages as they come, (batch, sources), without knowledge of their doubling."""
+    g_in, g_out = params["input->hidden"]["g"], params["hidden->output"]["g"]
+    nodes, batch, bias_out = g_out.shape[0], len(voltages), params["output"]["b"]
+    sums = jnp.concatenate([voltages, jnp.ones((1, g_in.shape[0]))]) @ g_in
+    current, inverse, total_out = sums[:-1] + params["hidden"]["b"], 1 / (sums[-1] + g_out.sum(1)), g_out.sum(0)
+    positive = jnp.arange(nodes) < nodes // 2
+    bounds = jnp.where(positive, 0.0, -jnp.inf), jnp.where(positive, jnp.inf, 0.0)
+    _, free = _resistive_sweeps(
+        current, inverse, g_out, 1 / total_out, bias_out, bounds, jnp.zeros_like(target), sweeps
+    )
+    signed = beta * jnp.concatenate([jnp.ones((batch, 1)), -jnp.ones((batch, 1))])
+    ends = _resistive_sweeps(
+        jnp.concatenate([current, current]),
+        inverse,
+        g_out,
+        1 / (total_out + signed),
+        bias_out + signed * jnp.concatenate([target, target]),
+        bounds,
+        jnp.concatenate([free, free]),
+        sweeps,
+    )
+    (hidden_a, hidden_b), (output_a, output_b) = (jnp.split(end, 2) for end in ends)
+    scale = 1 / (2 * beta * batch)
+    squares = 0.5 * scale * (hidden_a**2 - hidden_b**2).sum(0)
+    squares_out = 0.5 * scale * (output_a**2 - output_b**2).sum(0)
+    change, change_out = scale * (hidden_a - hidden_b), scale * (output_a - output_b)
+    product_out = scale * (hidden_a.T @ output_a - hidden_b.T @ output_b)
+    rate, rate_out = rates
+    return {
+        "input->hidden": {"g": jnp.maximum(g_in - rate * (squares - voltages.T @ change), 0)},
+        "hidden->output": {"g": jnp.maximum(g_out - rate_out * (squares[:, None] + squares_out - product_out), 0)},
+        "hidden": {"b": params["hidden"]["b"] + rate * change.sum(0)},
+        "output": {"b": bias_out + rate_out * change_out.sum(0)},
+    }, free
+
+
 @partial(jax.jit, static_argnames="sweeps", donate_argnames="params")
 def resistive_epoch(params, images, labels, order, rates=(0.006, 0.006), gain=100.0, beta=1.0, sweeps=4):
     """One epoch: (parameters, share of wrong answers of the free phases while learning)."""
