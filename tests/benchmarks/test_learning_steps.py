@@ -1,6 +1,6 @@
 """Training steps and epochs against hand-written JAX; run with `pytest -m benchmark tests/benchmarks -s`.
 
-Nothing here asserts a time: every test checks that both programs compute the same, and prints the ratio beside its goal.
+Nothing here asserts a time: each test checks that both programs compute the same and prints the ratio beside its goal.
 """
 
 import importlib.util

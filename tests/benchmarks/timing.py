@@ -31,7 +31,6 @@ def report(name, measured, limit):
     value, ours, theirs = measured
     load = os.getloadavg()[0]
     verdict = "ok" if value <= limit else "ABOVE"
-    print(
-        f"\n{name}: {value:.3f} x (limit {limit}) {verdict}; "
-        f"physeq {ours * 1e3:.3f} ms, hand-written {theirs * 1e3:.3f} ms; load {load:.1f}, {jax.devices()[0].device_kind}, jax {jax.__version__}"
-    )
+    where = f"load {load:.1f}, {jax.devices()[0].device_kind}, jax {jax.__version__}"
+    times = f"physeq {ours * 1e3:.3f} ms, hand-written {theirs * 1e3:.3f} ms"
+    print(f"\n{name}: {value:.3f} x (limit {limit}) {verdict}; {times}; {where}")
