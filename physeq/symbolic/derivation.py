@@ -39,6 +39,11 @@ class CostForm:
     readout_terms: tuple[Term, ...] | None
     unknowns: Mapping[str, Variable]
 
+    @property
+    def linear_derivative(self) -> bool:
+        """Whether ∂C/∂x is affine in x (a quadratic cost), so that a nudge keeps a linear system linear."""
+        return self.derivative.diff(self.variable, 2) == 0
+
 
 @dataclass(frozen=True, eq=False)
 class Derivation:
@@ -148,8 +153,10 @@ def derive(system: System, *, per_element: Iterable[str] = ()) -> Derivation:
         here = tuple(v for (g, _), v in found.items() if g == group)
         density = cost.density if cost and cost.readout_terms is None and group in cost.unknowns else None
         locals_[group] = local_form(group, here, forms, placed, element_wise, density, bounded)
+    # Held groups have no equations, so their order in time says nothing about the system's class.
+    moving = {key: v for key, v in found.items() if v.group not in held}
     return Derivation(
-        system, found, forms, locals_, placed, held, element_wise, cost, structure(found, forms, system.cost)
+        system, found, forms, locals_, placed, held, element_wise, cost, structure(moving, forms, system.cost)
     )
 
 
