@@ -96,17 +96,25 @@ def unit(activation: Activation = tanh, initial: Initial = None) -> Node:
     )
 
 
-def synapse(activation: Activation = tanh, initial: Initial = None) -> Edge:
+def synapse(activation: Activation = tanh, initial: Initial = None, *, source: Activation | None = None) -> Edge:
     """A symmetric synapse between energy-based units: V = −w ρ(s_source) ρ(s_target).
 
     Learning measures ρ(s_source) ρ(s_target), the product of what the two ends send.
 
+    Args:
+        activation: ρ.
+        initial: starting weight, a number or a distribution.
+        source: another activation at the source; `identity` for inputs that are sent as they are.
+
+    Source: Scellier & Bengio 2017, arXiv:1602.05179.
+
     >>> import physeq as pq
-    >>> pq.neural.synapse(pq.neural.tanh).coupling
-    'energy'
+    >>> pq.neural.synapse(pq.neural.tanh, source=pq.neural.identity).potential
+    -w*s.source*tanh(s.target)
     """
-    w, rho = parameter("w", initial=initial, description="weight"), activation.function
-    return Edge("synapse", potential=-w * rho(s.source) * rho(s.target), description="symmetric synapse")
+    w = parameter("w", initial=initial, description="weight")
+    sent = (source or activation).function(s.source)
+    return Edge("synapse", potential=-w * sent * activation.function(s.target), description="symmetric synapse")
 
 
 def prototypical_unit(activation: Activation = logistic, initial: Initial = None) -> Node:

@@ -1,0 +1,83 @@
+"""Continuous Hopfield networks: energy-based units in layers and on any graph, and the prototypical map.
+
+Equations and sources stand with the components in `physeq.neural`.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+import physeq as pq
+
+y = pq.target("y")
+squared_error = (pq.neural.s - y) ** 2 / 2
+
+
+def layered(sizes=(6, 8, 3), activation="tanh", weights=1.0, biases=1.0) -> pq.System:
+    """Layers of energy-based units, clamped inputs, E = Σ½s² − Σw ρ(s)ρ(s) − Σb ρ(s).
+
+    Weights and biases start uniform in ±`weights`/√fan-in and ±`biases`/√fan-in.
+    """
+    rho = pq.neural.ACTIVATIONS[activation]
+    topology = pq.layered(sizes)
+    # Inputs are data, sent as they are: only what follows them has an activation.
+    into_first = pq.neural.synapse(rho, pq.FanInUniform(weights), source=pq.neural.identity)
+    between = pq.neural.synapse(rho, pq.FanInUniform(weights))
+    bundles = [bundle.name for bundle in topology.bundles]
+    unit = pq.neural.unit(rho, pq.FanInUniform(biases))
+    return pq.System(
+        topology,
+        nodes={group.name: unit for group in topology.groups[1:]},
+        edges={name: into_first if k == 0 else between for k, name in enumerate(bundles)},
+        inputs="input",
+        outputs="output",
+        cost=squared_error,
+        name="layered Hopfield network",
+    )
+
+
+def graph(
+    size=14, neighbours=4, rewiring=0.2, inputs=3, outputs=2, activation="tanh", seed=0, weights=0.3
+) -> pq.System:
+    """Energy-based units on a small-world graph; the first nodes are inputs, the last ones outputs."""
+    rho = pq.neural.ACTIVATIONS[activation]
+    return pq.System(
+        pq.small_world(size, neighbours, rewiring, seed=seed),
+        nodes=pq.neural.unit(rho, pq.Normal(0.0, 0.3)),
+        edges=pq.neural.synapse(rho, pq.Normal(0.0, weights)),
+        inputs=list(range(inputs)),
+        outputs=list(range(size - outputs, size)),
+        cost=squared_error,
+        name="Hopfield network on a graph",
+    )
+
+
+def prototypical(sizes=(6, 8, 3), activation="logistic", scale=1.0) -> pq.System:
+    """Layers of prototypical units: s_i ← ρ(Σ_j w_ij s_j + b_i), the map of discrete-time equilibrium propagation."""
+    topology = pq.layered(sizes)
+    unit = pq.neural.prototypical_unit(pq.neural.ACTIVATIONS[activation], pq.FanInUniform(scale))
+    return pq.System(
+        topology,
+        nodes={group.name: unit for group in topology.groups[1:]},
+        edges=pq.neural.prototypical_synapse(pq.FanInUniform(scale)),
+        inputs="input",
+        outputs="output",
+        cost=squared_error,
+        name="prototypical network",
+    )
+
+
+def encode_targets(dataset, low=-1.0, high=1.0):
+    """Targets `low` and `high` for 0 and 1: tanh units reach ±1, boxed ones 0 and 1."""
+    return replace(
+        dataset,
+        train_targets=(low + (high - low) * dataset.train_targets).astype(np.float32),
+        test_targets=(low + (high - low) * dataset.test_targets).astype(np.float32),
+    )
+
+
+variants = {
+    "layered": pq.Variant(layered, "layers of energy-based units (tanh, or boxed in [0, 1])", encode_targets),
+    "graph": pq.Variant(graph, "energy-based units on a small-world graph", encode_targets),
+    "prototypical": pq.Variant(prototypical, "layers with the map of discrete-time equilibrium propagation"),
+}

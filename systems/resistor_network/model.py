@@ -1,0 +1,91 @@
+"""Resistive networks that learn: linear on any graph, with junction diodes, and deep with ideal diodes.
+
+The steady state minimises the co-content; equations and sources stand with the components in `physeq.electrical`.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+import physeq as pq
+
+y = pq.target("y", unit="V")
+squared_error = (pq.electrical.v - y) ** 2 / 2
+
+
+def linear(size=12, degree=4, inputs=3, outputs=2, low=0.5, high=1.5, seed=0) -> pq.System:
+    """Resistors on a random regular graph; node 0 is ground, the next ones voltage inputs, the last ones outputs."""
+    return pq.System(
+        pq.random_regular(degree, size, seed=seed),
+        edges=pq.electrical.resistor(pq.Uniform(low, high)),
+        ground=0,
+        inputs=list(range(1, 1 + inputs)),
+        outputs=list(range(size - outputs, size)),
+        cost=squared_error,
+        name="linear resistor network",
+    )
+
+
+def deep(sizes=(6, 8, 3), scale=1.0) -> pq.System:
+    """A deep resistive network: layers of conductances, ideal diodes on hidden nodes, current sources as biases.
+
+    `sizes` counts the input as given to the network, twice the features after `encode`. The first half of every hidden
+    layer has v ≥ 0, the second v ≤ 0. (Scellier 2024, "A fast algorithm to simulate nonlinear resistive networks".)
+    """
+    return _layers(sizes, scale, pq.electrical.ideal_diode_to_ground(), "deep resistive network")
+
+
+def exponential_diodes(sizes=(6, 8, 3), scale=1.0, saturation_current=1e-3, thermal_voltage=0.025) -> pq.System:
+    """The layers of `deep` with junction diodes instead of ideal ones: soft knees at the forward drop."""
+    diode = pq.electrical.exponential_diode_to_ground(saturation_current, thermal_voltage)
+    return _layers(sizes, scale, diode, "resistive network with junction diodes")
+
+
+def _layers(sizes, scale, diode, name) -> pq.System:
+    topology = pq.layered(sizes)
+    groups = [group.name for group in topology.groups]
+    source = pq.electrical.current_source()
+    return pq.System(
+        topology,
+        nodes={hidden: [diode, source] for hidden in groups[1:-1]} | {groups[-1]: source},
+        edges=pq.electrical.resistor(pq.FanInUniform(scale, rectified=True)),
+        inputs=groups[0],
+        outputs=groups[-1],
+        cost=squared_error,
+        values={
+            # A cathode at the node (−1) keeps v ≥ 0, an anode (1) v ≤ 0.
+            f"{hidden}.{diode.name}": {"direction": np.where(np.arange(size) < size // 2, -1.0, 1.0)}
+            for hidden, size in zip(groups[1:-1], sizes[1:-1], strict=True)
+        },
+        name=name,
+    )
+
+
+def encode_doubled(dataset, gain=1.0):
+    """Inputs (gain·x, −gain·x): with conductances ≥ 0 a negative weight needs an inverted copy of its input."""
+
+    def doubled(x):
+        return (gain * np.concatenate([x, -x], axis=1)).astype(np.float32)
+
+    return replace(
+        dataset,
+        train_inputs=doubled(dataset.train_inputs),
+        test_inputs=doubled(dataset.test_inputs),
+        image_shape=None,
+    )
+
+
+def probe_doubled(system, seed):
+    """Inputs ±x with x uniform in [0, 1], targets uniform in [0, 1]."""
+    random = np.random.default_rng(seed)
+    x = random.random((4, system.inputs[0].size // 2))
+    return np.concatenate([x, -x], axis=1), random.random((4, system.outputs.size))
+
+
+variants = {
+    "linear": pq.Variant(linear, "resistors on a random graph, inputs and outputs as voltages"),
+    "exponential_diodes": pq.Variant(
+        exponential_diodes, "layers of resistors with junction diodes to ground", encode_doubled, probe_doubled
+    ),
+    "deep": pq.Variant(deep, "deep resistive network with ideal diodes", encode_doubled, probe_doubled),
+}
