@@ -15,7 +15,7 @@ from physeq.errors import ModelError
 from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost
 from physeq.solve import FixedPoint, Outside, default_finder
 from physeq.solve.finder import Finder
-from physeq.solve.result import State
+from physeq.solve.result import State, is_traced
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,8 @@ class RandomSign:
 
 
 def _check(beta: float) -> None:
+    if is_traced(beta):  # an audit runs through many β with one compiled function
+        return
     if not (isinstance(beta, int | float) and beta == beta and abs(beta) > 0 and abs(beta) != float("inf")):
         raise ModelError(f"the nudge β must be a finite number other than 0, got {beta!r}")
 
