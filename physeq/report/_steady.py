@@ -1,0 +1,207 @@
+"""The steady state on a page: the function that it makes stationary, its condition per group, and the nudge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from physeq.report._assemble import at_node, gathered, total
+from physeq.report._motion import drives, equation_indices
+from physeq.report._naming import Names
+from physeq.report._operators import Slope, sum_over
+from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
+from physeq.symbolic.derivation import driven_inputs
+from physeq.symbolic.reduction import Order, Variable
+
+
+def energy_symbol(names: Names) -> sp.Expr:
+    """E, the function whose stationary points are the steady states."""
+    text = "co-content" if is_content(names) else "energy"
+    return names.quantity("energy", ["E", r"\mathcal{E}", r"E_{\mathrm{tot}}"], f"total {text} of the steady state")
+
+
+def is_content(names: Names) -> bool:
+    """Whether every unknown is a rate, so that the steady-state function is a co-content."""
+    return all(v.reduced for v in names.derivation.variables.values())
+
+
+def cost_symbol(names: Names) -> sp.Expr:
+    """C, the cost."""
+    return names.quantity("cost", ["C", r"\mathcal{C}", r"C_{\mathrm{out}}"], "cost, a sum over the outputs")
+
+
+def nudge_symbol(names: Names) -> sp.Expr:
+    """β, the strength of the nudge."""
+    return names.quantity(
+        "nudge", [r"\beta", r"\beta_{\mathrm{nudge}}"], "strength of the nudge, the factor of the cost"
+    )
+
+
+def energy_terms(names: Names) -> sp.Expr:
+    """E as sums over groups and bundles: Σ densities − Σ input·unknown."""
+    result = sp.Add(*(total(names, form.energy, form.placement) for form in names.derivation.forms))
+    for name, nodes, coordinate in driven_inputs(names.system):
+        for part in nodes.parts:
+            v = names.derivation.node_variable(part.group, coordinate, name)
+            i = names.index(0)
+            x = names.state(part.group, v.coordinate, int(v.reduced), (i,))
+            result -= sum_over(names.drive(name, i) * x, (i,), (i,), names.group(part.group))
+    return result
+
+
+def cost_terms(names: Names) -> sp.Expr:
+    """C as a sum over outputs or readout units."""
+    cost = names.derivation.cost
+    if names.system.readout is not None:
+        k = readout_index(names)
+        return sum_over(readout_density(names, cost.density), (k,), (k,), readout_set(names))
+    i = names.index(0)
+    parts = []
+    for group, v in cost.unknowns.items():
+        parts.append(sum_over(at_output(names, cost.density, v), (i,), (i,), names.outputs(group)))
+    return sp.Add(*parts)
+
+
+def at_output(names: Names, expr: sp.Expr, v: Variable) -> sp.Expr:
+    """An expression of the cost at output node i."""
+    cost, i = names.derivation.cost, names.index(0)
+    found = {cost.variable: names.state(v.group, v.coordinate, int(v.reduced), (i,))}
+    if cost.target is not None:
+        found[cost.target] = names.target(cost.target, i)
+    return expr.xreplace(found)
+
+
+# ---- readout ---------------------------------------------------------------------------------------------------------
+
+
+def readout_index(names: Names) -> sp.Symbol:
+    """The index of a readout unit."""
+    return names.index(2)
+
+
+def readout_set(names: Names) -> sp.Expr:
+    """The set of readout units."""
+    size = names.system.readout.size
+    return names.quantity("readout", [r"\mathrm{readout}", r"\mathcal{Z}"], f"the {size} units of the readout")
+
+
+def readout_unit(names: Names) -> sp.Expr:
+    """z of readout unit k."""
+    z = names.system.readout.output
+    base = [z.latex_name, rf"\hat{{{z.latex_name}}}"]
+    return names.indexed(("readout", z), base, z.description or "output of the readout", (readout_index(names),))
+
+
+def readout_density(names: Names, expr: sp.Expr) -> sp.Expr:
+    """An expression of the cost at readout unit k."""
+    cost, k = names.derivation.cost, readout_index(names)
+    found = {cost.variable: readout_unit(names)}
+    if cost.target is not None:
+        found[cost.target] = names.target(cost.target, k)
+    return expr.xreplace(found)
+
+
+def readout_term(names: Names, expr: sp.Expr) -> sp.Expr:
+    """An expression in the readout's parameters and the output unknown, for the pair (output node i, unit k)."""
+    i, k = names.index(0), readout_index(names)
+    v = next(iter(names.derivation.cost.unknowns.values()))
+    found = {v.symbol: names.state(v.group, v.coordinate, int(v.reduced), (i,))}
+    for p in expr.free_symbols - {v.symbol}:
+        found[p] = names.parameter("readout", p, (i, k))
+    return expr.xreplace(found)
+
+
+def readout_value(names: Names) -> sp.Expr:
+    """z_k as computed."""
+    system, i, k = names.system, names.index(0), readout_index(names)
+    v = next(iter(names.derivation.cost.unknowns.values()))
+    drive = sp.Add(*(t.product() for t in names.derivation.cost.readout_terms))
+    value = sum_over(readout_term(names, drive), (i,), (i,), names.outputs(v.group))
+    return value + names.parameter("readout", system.readout.bias, (k,)) if system.readout.bias is not None else value
+
+
+def pull(names: Names, v: Variable) -> sp.Expr:
+    """∂C/∂x of output node i."""
+    cost = names.derivation.cost
+    if names.system.readout is None:
+        return at_output(names, cost.derivative, v)
+    k = readout_index(names)
+    slope = sp.Add(*(sp.diff(t.product(), v.symbol) for t in cost.readout_terms))
+    body = readout_density(names, cost.derivative) * readout_term(names, slope)
+    return sum_over(body, (k,), (k,), readout_set(names))
+
+
+# ---- sections --------------------------------------------------------------------------------------------------------
+
+
+def energy_section(names: Names, more: Iterator[Equation]) -> Section:
+    """The energies of the whole system."""
+    d, symbol = names.derivation, energy_symbol(names)
+    kind = "co-content" if is_content(names) else "energy"
+    text = {
+        True: "Its stationary points are the steady states. ",
+        False: "The forces that no energy has are not in it; they stand in the equations of motion. ",
+    }[d.structure.conservative]
+    blocks: list[Block] = [Paragraph([f"With all rates at rest, the system has the {kind} ", Math(symbol), ". ", text])]
+    if is_content(names):
+        blocks[0] = Paragraph(
+            ["The unknowns are rates; the system has the co-content ", Math(symbol), ", a function of them. ", text]
+        )
+    blocks.append(Equation(symbol, energy_terms(names), label=kind))
+    blocks += more
+    if d.cost is not None:
+        blocks.append(Equation(cost_symbol(names), cost_terms(names), label="cost"))
+        if names.system.readout is not None:
+            blocks.append(
+                Equation(readout_unit(names), readout_value(names), label="readout", note="computed, not physical")
+            )
+    return Section("Energy and cost" if d.cost is not None else "Energy", blocks)
+
+
+def steady_condition(names: Names, v: Variable) -> sp.Expr:
+    """The force on an unknown at node i (or inside element (i, j)), zero at the steady state: −∂E/∂x + F."""
+    forms = {form.placement.name: form for form in names.derivation.forms}
+    summands = at_node(names, v, None, lambda p, slot: forms[p.name].force(slot))
+    return gathered(summands + drives(names, v, equation_indices(names, v)[0]))
+
+
+def steady(names: Names) -> Section:
+    """The steady state, and the nudged one."""
+    d, energy = names.derivation, energy_symbol(names)
+    free = [v for v in d.variables.values() if v.group in d.locals]
+    algebraic = all(c.order is Order.ALGEBRAIC for v in free for c in v.classes)
+    blocks: list[Block] = []
+    if algebraic:
+        blocks.append(Paragraph("The equations are algebraic: their solution is the steady state."))
+    else:
+        blocks.append(Paragraph("All forces on free unknowns vanish:"))
+        for v in free:
+            blocks.append(Equation(sp.S.Zero, steady_condition(names, v), note=f"for group {v.group}"))
+    if d.structure.bounded:
+        blocks.append(
+            Note(
+                "Bounded unknowns satisfy this as a complementarity: the force may push against a bound that is reached."
+            )
+        )
+    if d.cost is not None:
+        blocks += _nudged(names, energy)
+    return Section("Steady state", blocks)
+
+
+def _nudged(names: Names, energy: sp.Expr) -> Iterator[Block]:
+    d, beta, cost = names.derivation, nudge_symbol(names), cost_symbol(names)
+    if d.structure.conservative:
+        function = names.quantity("nudged", ["F", r"\mathcal{F}", r"F_{\beta}"], "nudged energy, stationary in a phase")
+        yield Paragraph(["A phase with nudge ", Math(beta), " settles at a stationary point of"])
+        yield Equation(function, energy + beta * cost, label="nudged energy")
+        yield Paragraph("The nudge adds a force to the output nodes alone:")
+    else:
+        yield Paragraph(["A phase with nudge ", Math(beta), " adds a force to the output nodes alone:"])
+    for group, v in d.cost.unknowns.items():
+        if group in d.held:
+            continue
+        force = -beta * pull(names, v)
+        x = names.state(v.group, v.coordinate, int(v.reduced), (names.index(0),))
+        yield Equation(-beta * Slope(cost, x), force, label="nudge", note=f"for the outputs in group {group}")
+        yield Equation(sp.S.Zero, steady_condition(names, v) + force, label="nudged state")

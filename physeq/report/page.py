@@ -1,0 +1,79 @@
+"""`derivation_page`: everything that was derived of a system, as one page for a paper or a builder.
+
+All formulas are the derived expressions, renamed to node indices; none is written by hand. What is printed is what the
+compiled model runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from physeq.report._check import expressions, symbols_of
+from physeq.report._learning import learning
+from physeq.report._messages import messages
+from physeq.report._motion import motion, totals
+from physeq.report._naming import Names
+from physeq.report._steady import energy_section, steady
+from physeq.report._structure_table import structure_section
+from physeq.report._system import components_section, system_section
+from physeq.report.document import Document, Paragraph, Section
+from physeq.symbolic.derivation import Derivation
+
+
+def derivation_page(derivation: Derivation, rule: Any = None) -> Document:
+    """The page of a derivation: system, components, energy, motion, steady state, messages, learning rule, structure.
+
+    Args:
+        derivation: what `derive` found.
+        rule: the `LearningRule` whose phases and updates are printed; `EquilibriumPropagation()` by default.
+
+    >>> import physeq as pq
+    >>> network = pq.System(pq.complete(4), edges=pq.electrical.resistor(), ground=0, inputs=[1], outputs=[2],
+    ...                     cost=(pq.electrical.v - pq.target("y")) ** 2 / 2)
+    >>> page = derivation_page(network.derive())
+    >>> [section.title for section in page.blocks[1:4]]
+    ['System', 'Components', 'Energy and cost']
+    """
+    if rule is None:
+        from physeq.learn import EquilibriumPropagation  # late: pages of other rules need not load it
+
+        rule = EquilibriumPropagation()
+    names = Names(derivation)
+    blocks: list[Paragraph | Section] = [
+        Paragraph(_summary(derivation)),
+        system_section(names),
+        components_section(names),
+        energy_section(names, totals(names)),
+        motion(names),
+        steady(names),
+        learning(names, rule),
+        messages(names),
+        structure_section(names),
+    ]
+    title = derivation.system.name.replace("_", " ")
+    title = title[:1].upper() + title[1:]
+    draft = Document(title, blocks)
+    used = [symbol for expr in expressions(draft) for symbol in symbols_of(expr)]
+    return Document(title, blocks, names.entries(used))
+
+
+def _summary(derivation: Derivation) -> str:
+    system, structure = derivation.system, derivation.structure
+    nodes = sum(group.size for group in system.topology.groups)
+    elements = sum(system.count(p) for p in system.placements if len(p.component.ports) > 1)
+    trained = sum(
+        _size(system.parameter_shape(p, q)) for p in system.placements for q in p.component.parameters if q.trainable
+    )
+    kind = "conservative" if structure.conservative else "not conservative"
+    return (
+        f"{nodes} nodes in {len(system.topology.groups)} groups, {elements} elements in {len(system.topology.bundles)} "
+        f"bundles, {trained} trained parameters. The equations are {structure.system_class.value}, {kind}. Derived from "
+        "the declared terms; the formulas are the expressions that the compiled model runs."
+    )
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    total = 1
+    for n in shape:
+        total *= n
+    return total
