@@ -13,7 +13,7 @@ import sympy as sp
 
 from physeq.errors import ModelError
 from physeq.symbolic.component import Slot
-from physeq.symbolic.functions import first_function
+from physeq.symbolic.functions import first_function, is_supported
 from physeq.symbolic.reduction import Variable
 from physeq.symbolic.separate import Term, separate
 from physeq.symbolic.symbols import Parameter, StateSymbol
@@ -173,7 +173,7 @@ def _integrate(placement, unknowns, dynamic, energy, rest):
     for slot in dynamic:
         remaining = left.get(slot, sp.S.Zero) + sp.diff(extra, unknowns[slot])
         piece = sp.integrate(sp.expand(remaining), unknowns[slot])
-        if piece.has(sp.Integral) or piece.has(sp.Piecewise):
+        if piece.has(sp.Integral) or piece.has(sp.Piecewise) or not is_supported(piece):
             return energy, rest, None
         extra -= piece
     return energy + extra, {}, None

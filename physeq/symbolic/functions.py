@@ -7,6 +7,9 @@ pages print the name. A function is *holomorphic* when it continues to complex a
 from __future__ import annotations
 
 import sympy as sp
+from sympy.core.relational import Relational
+from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.logic.boolalg import Boolean
 
 
 class NamedFunction(sp.Function):
@@ -126,6 +129,12 @@ NOT_HOLOMORPHIC = (
 
 # Functions without a usable derivative: allowed in a force, refused where an energy is differentiated.
 NOT_DIFFERENTIABLE = (sp.sign, sp.Heaviside, sp.floor)
+
+
+def is_supported(expression: sp.Expr) -> bool:
+    """Whether an expression is made of sums, products, powers, numbers, symbols and `ELEMENTWISE` functions."""
+    kinds = (sp.Add, sp.Mul, sp.Pow, sp.Symbol, sp.Number, sp.NumberSymbol, Boolean, Relational, ExprCondPair)
+    return all(isinstance(part, (*kinds, *ELEMENTWISE)) for part in sp.preorder_traversal(expression))
 
 
 def first_function(expression: sp.Expr, kinds: tuple) -> sp.Expr | None:

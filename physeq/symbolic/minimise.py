@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 
 import sympy as sp
+from sympy.functions.elementary.trigonometric import TrigonometricFunction
 
 from physeq.errors import ModelError
-from physeq.symbolic.functions import sigmoid
+from physeq.symbolic.functions import is_supported, sigmoid
 from physeq.symbolic.symbols import drive
 
 
@@ -28,7 +29,7 @@ def local_equilibrium(force: sp.Expr, x: sp.Symbol, *, bounded: bool = False) ->
         found = _sinusoidal(total, x)
     if found is None:
         found = _invertible(force + drive, x)
-    if found is not None and not _is_root(force + drive, x, found):
+    if found is not None and not (is_supported(found) and _is_root(force + drive, x, found)):
         return None
     return found
 
@@ -77,8 +78,11 @@ def _invertible(total: sp.Expr, x: sp.Symbol) -> sp.Expr | None:
             h -= part
         else:
             rest += part
-    unsupported = (sp.Piecewise, sp.Max, sp.Min, sp.Heaviside, sp.Abs)
-    if h.has(*unsupported) or len(h.atoms(sp.Function)) > 2 or h.is_polynomial(x):
+    unsupported = (sp.Piecewise, sp.Max, sp.Min, sp.Heaviside, sp.Abs, TrigonometricFunction)
+    if h.has(*unsupported) or h.is_polynomial(x):
+        return None
+    # `solve` may search for minutes: ask it only to undo one function after the other, or a ratio under a logarithm.
+    if h.count(x) > 1 and (h.atoms(sp.Function) - h.atoms(sp.log) or len(h.atoms(sp.log)) > 2):
         return None
     level = sp.Dummy("level", real=True)
     try:

@@ -13,7 +13,11 @@ w, b, g = parameter("w"), parameter("b"), parameter("g", positive=True)
 def test_slots_parameters_and_signals_are_read_off_the_terms():
     u = signal("u")
     edge = Edge(
-        "e", potential=w * s.source * s.target, dissipation=g * v.source.dot**2, force={s.target: u}, bounds={v.source: (0, b)}
+        "e",
+        potential=w * s.source * s.target,
+        dissipation=g * v.source.dot**2,
+        force={s.target: u},
+        bounds={v.source: (0, b)},
     )
     assert edge.slots == (Slot("source", s), Slot("source", v), Slot("target", s))
     assert [p.name for p in edge.parameters] == ["b", "g", "w"]
@@ -62,7 +66,10 @@ def test_components_are_frozen():
 
 
 BAD = {
-    "plain symbol": (lambda: Node("n", potential=sp.Symbol("k") * s**2), r"'n', potential: unknown symbol k; declare it"),
+    "plain symbol": (
+        lambda: Node("n", potential=sp.Symbol("k") * s**2),
+        r"'n', potential: unknown symbol k; declare it",
+    ),
     "string": (lambda: Node("n", potential="s**2"), "got the string 's\\*\\*2'; build the expression from symbols"),
     "no expression": (lambda: Node("n", potential=object()), "must be a SymPy expression, got object"),
     "matrix": (lambda: Node("n", potential=sp.Matrix([s])), "must be a scalar expression, got .*Matrix"),
@@ -71,24 +78,36 @@ BAD = {
     "complex": (lambda: Node("n", potential=sp.I * s), "holds I; terms are real and finite"),
     "nan": (lambda: Node("n", potential=sp.nan + s), "holds nan; terms are real"),
     "infinite": (lambda: Node("n", potential=sp.oo * s), "potential: holds oo; terms are real and finite"),
-    "unsupported": (lambda: Node("n", potential=sp.besselj(0, s)), "function 'besselj' in .* is not supported; use one of"),
+    "unsupported": (
+        lambda: Node("n", potential=sp.besselj(0, s)),
+        "function 'besselj' in .* is not supported; use one of",
+    ),
     "undefined": (lambda: Node("n", potential=sp.Function("f")(s)), "function 'f'"),
     "derivative": (lambda: Node("n", potential=sp.Derivative(sp.Function("f")(s), s)), "not supported"),
-    "jump in energy": (lambda: Node("n", potential=sp.sign(s)), r"sign\(s\) is not differentiable.*give the force itself"),
+    "jump in energy": (
+        lambda: Node("n", potential=sp.sign(s)),
+        r"sign\(s\) is not differentiable.*give the force itself",
+    ),
     "target": (lambda: Node("n", potential=s * target("y")), "target y belongs in the system's cost"),
     "rate in potential": (lambda: Node("n", potential=s.dot**2), "the potential holds the rate s.dot"),
     "force on a rate": (lambda: Node("n", force={s.dot: s}), "write {s: ...} instead of {s.dot: ...}"),
     "bare coordinate": (lambda: Edge("e", potential=s**2), r"write s.at\('source'\), s.at\('target'\) instead of s"),
     "unknown port": (lambda: Edge("e", potential=s.at("gate") ** 2), "has no port 'gate'"),
     "port of a node": (lambda: Node("n", potential=s.source**2), "has no port 'source'"),
-    "nonlinear constraint": (lambda: Edge("e", constraint=s.source.dot**2 - 1), "must be linear in the rate s.source.dot"),
+    "nonlinear constraint": (
+        lambda: Edge("e", constraint=s.source.dot**2 - 1),
+        "must be linear in the rate s.source.dot",
+    ),
     "crossed bounds": (lambda: Node("n", bounds={s: (1, 0)}), "1 is not below 0; swap them"),
     "bounds no pair": (lambda: Node("n", bounds={s: 1}), r"must be a pair \(lower, upper\), got 1"),
     "two parameters": (
         lambda: Node("n", potential=w * s + parameter("w", shared=True) * s**2),
         r"two parameters share a name among \['w', 'w'\]",
     ),
-    "unlisted": (lambda: Node("n", potential=w * s, parameters=[b]), "parameter w stands in a term but not in `parameters`"),
+    "unlisted": (
+        lambda: Node("n", potential=w * s, parameters=[b]),
+        "parameter w stands in a term but not in `parameters`",
+    ),
     "ports": (lambda: Component("c", ports=("a", "a")), "ports must be distinct names"),
     "no ports": (lambda: Component("c", ports=()), "ports must be distinct names"),
     "minimiser on an edge": (lambda: Edge("e", minimiser=s), "a minimiser belongs to a Node"),

@@ -38,13 +38,13 @@ SYSTEMS = {
     "oscillator": pq.Node("n", kinetic=m * q.dot**2 / 2, potential=k * q**2 / 2),
     "pendulum": pq.Node("n", kinetic=m * q.dot**2 / 2, potential=-k * sp.cos(q)),
     "variable mass": pq.Node("n", kinetic=m * (1 + q**2) * q.dot**2 / 2, potential=k * q**4),
-    "two coordinates": pq.Node(
-        "n", kinetic=m * (q.dot**2 + q**2 * r.dot**2) / 2, potential=k * q * sp.cos(r)
-    ),
+    "two coordinates": pq.Node("n", kinetic=m * (q.dot**2 + q**2 * r.dot**2) / 2, potential=k * q * sp.cos(r)),
     "gyroscopic": pq.Node("n", kinetic=m * q.dot**2 / 2 + m * r.dot**2 / 2 + c * (q * r.dot - r * q.dot)),
     "double pendulum": pq.Edge(
         "e",
-        kinetic=m * q.source.dot**2 + m * q.target.dot**2 / 2 + m * q.source.dot * q.target.dot * sp.cos(q.source - q.target),
+        kinetic=m * q.source.dot**2
+        + m * q.target.dot**2 / 2
+        + m * q.source.dot * q.target.dot * sp.cos(q.source - q.target),
         potential=-2 * k * sp.cos(q.source) - k * sp.cos(q.target),
     ),
     "quartic rates": pq.Node("n", kinetic=m * q.dot**4 / 12, potential=k * q),

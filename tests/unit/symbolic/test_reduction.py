@@ -16,9 +16,7 @@ RESISTOR = pq.Edge("resistor", dissipation=g * fall**2 / 2)
 CAPACITOR = pq.Edge("capacitor", kinetic=c * fall**2 / 2)
 FLUX_COIL = pq.Edge("flux coil", potential=drop**2 / (2 * l))
 # L di/dt = v: the coil's current as a coordinate of its own, coupled to the nodes by forces.
-COIL = pq.Edge(
-    "coil", internal=(i,), dissipation=l * i.dot**2 / 2, force={i: fall, phi.source: -i, phi.target: i}
-)
+COIL = pq.Edge("coil", internal=(i,), dissipation=l * i.dot**2 / 2, force={i: fall, phi.source: -i, phi.target: i})
 
 
 def net(size, *bundles, **options):
@@ -97,7 +95,10 @@ def test_one_node(terms, kind):
 
 
 def test_masses_and_springs():
-    mass, spring = pq.Node("mass", kinetic=m * q.dot**2 / 2), pq.Edge("spring", potential=k * (q.source - q.target) ** 2)
+    mass, spring = (
+        pq.Node("mass", kinetic=m * q.dot**2 / 2),
+        pq.Edge("spring", potential=k * (q.source - q.target) ** 2),
+    )
     variable, kinds = classes(pq.System(pq.from_edges([0], [1], 3), nodes=mass, edges=spring), coordinate=q)
     assert kinds == {(False, Order.SECOND): [0, 1], (True, Order.FIRST): [2]}
     assert not variable.uniform and variable.order is Order.SECOND
@@ -143,7 +144,11 @@ def test_every_node_of_a_random_circuit_is_classified_by_what_touches_it():
             for node in kind.indices:
                 inertia, value = (node in pairs[e] for e in (CAPACITOR, FLUX_COIL))
                 assert kind.reduced == (not value)
-                expected = (Order.SECOND if inertia else Order.FIRST) if value else (Order.FIRST if inertia else Order.ALGEBRAIC)
+                expected = (
+                    (Order.SECOND if inertia else Order.FIRST)
+                    if value
+                    else (Order.FIRST if inertia else Order.ALGEBRAIC)
+                )
                 assert kind.order is expected
         assert sorted(np.concatenate([kind.indices for kind in variable.classes])) == list(range(8))
         assert sp.Symbol("unused") not in variable.symbol.free_symbols

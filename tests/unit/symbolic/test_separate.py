@@ -76,5 +76,7 @@ def test_limit():
 
 @given(st.lists(st.integers(-3, 3), min_size=9, max_size=9))
 def test_polynomials(numbers):
-    expression = sum(n * k**j * a**i * b**j for n, (i, j) in zip(numbers, itertools.product(range(3), repeat=2), strict=True))
+    expression = sum(
+        n * k**j * a**i * b**j for n, (i, j) in zip(numbers, itertools.product(range(3), repeat=2), strict=True)
+    )
     check(expression, separate(sp.sympify(expression), {a, c}, {b, d}))
