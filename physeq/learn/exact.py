@@ -141,7 +141,8 @@ class FiniteDifferences(LearningRule):
     dC/dθ ≈ [8 (C(θ+h) − C(θ−h)) − (C(θ+2h) − C(θ−2h))]/12h.
 
     Attributes:
-        step: h relative to max(1, |θ|); by default the fifth root of the floating type's ε.
+        step: h relative to the largest |θ| of the parameter's array (to 1 where all are 0); by default the fifth root
+            of the floating type's ε.
         finder: of the equilibria; needs a tight tolerance.
         chunk: parameters differentiated at once.
     """
@@ -177,8 +178,12 @@ class FiniteDifferences(LearningRule):
         # One copy of the solver for the four offsets, and no odd last chunk: compiling costs more than running.
         offsets = jnp.asarray([1.0, -1.0, 2.0, -2.0], flat.dtype)
 
+        # Physical units: a saturation current of 1e-12 A must not move by 1e-3.
+        largest = jax.tree.map(lambda x: jnp.full(x.shape, jnp.max(jnp.abs(x), initial=0.0)), params)
+        sizes = step * jnp.where((scale := ravel_pytree(largest)[0]) > 0, scale, 1.0)
+
         def slope(index):
-            size = step * jnp.maximum(1.0, jnp.abs(flat[index]))
+            size = sizes[index]
             up, down, far_up, far_down = jax.vmap(lambda h: loss(flat.at[index].add(h * size)))(offsets)
             return (8 * (up - down) - (far_up - far_down)) / (12 * size)
 
