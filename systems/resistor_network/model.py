@@ -26,29 +26,33 @@ def linear(size=12, degree=4, inputs=3, outputs=2, low=0.5, high=1.5, seed=0) ->
     )
 
 
-def deep(sizes=(6, 8, 3), scale=1.0) -> pq.System:
+def deep(sizes=(6, 8, 3), scale=1.0, rectified=False) -> pq.System:
     """A deep resistive network: layers of conductances, ideal diodes on hidden nodes, current sources as biases.
 
     `sizes` counts the input as given to the network, twice the features after `encode`. The first half of every hidden
-    layer has v ≥ 0, the second v ≤ 0. (Scellier 2024, "A fast algorithm to simulate nonlinear resistive networks".)
+    layer has v ≥ 0, the second v ≤ 0. Conductances start as the absolute value of a uniform draw in ±`scale`/√fan-in;
+    with `rectified` its negative half is zero instead, which learns better in large networks and may leave nodes of
+    small ones without any conductance. (Scellier 2024, "A fast algorithm to simulate nonlinear resistive networks".)
     """
-    return _layers(sizes, scale, pq.electrical.ideal_diode_to_ground(), "deep resistive network")
+    return _layers(sizes, scale, rectified, pq.electrical.ideal_diode_to_ground(), "deep resistive network")
 
 
-def exponential_diodes(sizes=(6, 8, 3), scale=1.0, saturation_current=1e-3, thermal_voltage=0.025) -> pq.System:
+def exponential_diodes(
+    sizes=(6, 8, 3), scale=1.0, rectified=False, saturation_current=1e-3, thermal_voltage=0.025
+) -> pq.System:
     """The layers of `deep` with junction diodes instead of ideal ones: soft knees at the forward drop."""
     diode = pq.electrical.exponential_diode_to_ground(saturation_current, thermal_voltage)
-    return _layers(sizes, scale, diode, "resistive network with junction diodes")
+    return _layers(sizes, scale, rectified, diode, "resistive network with junction diodes")
 
 
-def _layers(sizes, scale, diode, name) -> pq.System:
+def _layers(sizes, scale, rectified, diode, name) -> pq.System:
     topology = pq.layered(sizes)
     groups = [group.name for group in topology.groups]
     source = pq.electrical.current_source()
     return pq.System(
         topology,
         nodes={hidden: [diode, source] for hidden in groups[1:-1]} | {groups[-1]: source},
-        edges=pq.electrical.resistor(pq.FanInUniform(scale, rectified=True)),
+        edges=pq.electrical.resistor(pq.FanInUniform(scale, positive=not rectified, rectified=rectified)),
         inputs=groups[0],
         outputs=groups[-1],
         cost=squared_error,
