@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations, pairwise
 
 import numpy as np
 import sympy as sp
@@ -54,7 +55,7 @@ class _Nodes:
 def _links(system: System, form: PlacementForm, nodes: _Nodes) -> np.ndarray:
     """Pairs of nodes that a placement joins: instances as chains, a dense bundle as two stars."""
     placement = form.placement
-    if isinstance(placement.pattern, Dense):
+    if isinstance(placement.pattern, Dense) and not placement.component.internal:
         first, second = (nodes.of(g) for g in placement.groups)
         if not first.size or not second.size:
             return np.zeros((0, 2), int)
@@ -64,15 +65,19 @@ def _links(system: System, form: PlacementForm, nodes: _Nodes) -> np.ndarray:
                 np.stack([np.full_like(second, first[0]), second], 1),
             ]
         )
-    count = system.count(placement)
-    columns = []
-    for port, group in enumerate(placement.groups):
-        indices = getattr(placement.pattern, "indices", None)
-        columns.append(nodes.of(group, np.arange(count) if indices is None else indices[:, port]))
+    columns = _instances(system, form, nodes).T
+    pairs = [np.stack(pair, 1) for pair in pairwise(columns)]
+    return np.concatenate(pairs) if pairs else np.zeros((0, 2), int)
+
+
+def _instances(system: System, form: PlacementForm, nodes: _Nodes) -> np.ndarray:
+    """The nodes of every instance, one column per port, then its inside."""
+    placement = form.placement
+    rows = placement.pattern.rows(system.sizes(placement))
+    columns = [nodes.of(group, rows[:, port]) for port, group in enumerate(placement.groups)]
     if placement.component.internal:
         columns.append(nodes.of(placement.name))
-    pairs = [np.stack(pair, 1) for pair in zip(columns[:-1], columns[1:], strict=True)]
-    return np.concatenate(pairs) if pairs else np.zeros((0, 2), int)
+    return np.stack(columns, 1)
 
 
 def _label(links: np.ndarray, total: int) -> np.ndarray:
@@ -135,15 +140,15 @@ def unreached_outputs(system: System, variables: tuple[Variable, ...], forms: tu
     for form in forms:
         if form.local:
             continue
-        if isinstance(form.placement.pattern, Dense):
+        if isinstance(form.placement.pattern, Dense) and not form.placement.component.internal:
             links.extend(_dense_links(form, nodes, held, informed))
             continue
-        joined = _links(system, form, nodes)
-        crossing = held[joined[:, 0]] != held[joined[:, 1]]
-        for a, b in ((0, 1), (1, 0)):
-            fed = crossing & held[joined[:, a]] & informed[joined[:, a]]
-            informed[joined[fed, b]] = True
-        links.append(joined[~held[joined].any(axis=1)])
+        rows = _instances(system, form, nodes)
+        fed = rows[(held & informed)[rows].any(axis=1)]
+        informed[fed[~held[fed]]] = True
+        for a, b in combinations(range(rows.shape[1]), 2):
+            pairs = rows[:, [a, b]]
+            links.append(pairs[~held[pairs].any(axis=1)])
     component = _label(np.concatenate(links), nodes.total)
     reached = np.zeros(component.max() + 1, bool)
     sources = informed & ~held

@@ -13,7 +13,7 @@ import sympy as sp
 
 from physeq.errors import ModelError
 from physeq.symbolic.component import Slot
-from physeq.symbolic.functions import first_function, is_supported
+from physeq.symbolic.functions import clip, first_function, is_supported
 from physeq.symbolic.reduction import Variable
 from physeq.symbolic.separate import Term, separate
 from physeq.symbolic.symbols import Parameter, StateSymbol
@@ -172,7 +172,10 @@ def _integrate(placement, unknowns, dynamic, energy, rest):
     extra, left = sp.S.Zero, dict(rest)
     for slot in dynamic:
         remaining = left.get(slot, sp.S.Zero) + sp.diff(extra, unknowns[slot])
-        piece = sp.integrate(sp.expand(remaining), unknowns[slot])
+        if remaining.has(clip):
+            return energy, rest, None
+        # Without the two searches that may run for minutes.
+        piece = sp.integrate(sp.expand(remaining), unknowns[slot], heurisch=False, meijerg=False)
         if piece.has(sp.Integral) or piece.has(sp.Piecewise) or not is_supported(piece):
             return energy, rest, None
         extra -= piece

@@ -9,7 +9,7 @@ from enum import Enum
 import sympy as sp
 
 from physeq.symbolic.forms import Certificate, PlacementForm
-from physeq.symbolic.functions import NOT_DIFFERENTIABLE, NOT_HOLOMORPHIC, first_function
+from physeq.symbolic.functions import NOT_DIFFERENTIABLE, NOT_HOLOMORPHIC, first_function, sigmoid
 from physeq.symbolic.reduction import Order, Variable
 from physeq.symbolic.symbols import time
 
@@ -153,6 +153,9 @@ def _hessian(form: PlacementForm) -> sp.Matrix:
 def _is_convex(form: PlacementForm) -> bool:
     """Whether the Hessian in the free unknowns is positive semidefinite, by its principal minors."""
     hessian = _hessian(form)
+    # σ(x) = e/(1 + e) with some e > 0 shows SymPy that σ(1 − σ) is positive.
+    steep = {part: sp.Dummy("e", positive=True) for part in hessian.atoms(sigmoid)}
+    hessian = hessian.xreplace({part: e / (1 + e) for part, e in steep.items()})
     n = hessian.shape[0]
     if n == 0 or hessian.is_zero_matrix:
         return True

@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 
 import physeq as pq
 from physeq.errors import ModelError
-from physeq.symbolic import drive, logcosh, sigmoid, xlogx
+from physeq.symbolic import drive, sigmoid, xlogx
 from physeq.symbolic.minimise import declared_equilibrium, local_equilibrium
 
 x, h, w = sp.symbols("x h w", real=True)
@@ -95,8 +95,3 @@ def test_a_derived_unit_agrees_with_scalar_minimisation(bias):
         best = minimize_scalar(plain, bounds=interval, method="bounded", options={"xatol": 1e-12}).x
         found = local_equilibrium(-sp.diff(energy, s), s)
         assert float(found.subs({b: bias, k: 0.7, drive: 0}).evalf()) == pytest.approx(best, abs=1e-6)
-
-
-def test_the_inverse_of_a_saturating_unit():
-    found = local_equilibrium(h - sp.diff(logcosh(x), x), x)
-    assert float(found.subs({h: 0.4, drive: 0.1}).evalf()) == pytest.approx(np.arctanh(0.5), rel=1e-12)

@@ -10,13 +10,13 @@ from physeq.graph import Bundle, Group, Sparse, Topology
 from physeq.symbolic.reduction import Order, clamped_mask, touched, variables
 
 phi, q, i = pq.coordinate("phi", rate="v"), pq.coordinate("q"), pq.coordinate("i")
-g, c, l, m, k = (pq.parameter(name, positive=True) for name in ("g", "c", "l", "m", "k"))
+g, c, henry, m, k = (pq.parameter(name, positive=True) for name in ("g", "c", "l", "m", "k"))
 drop, fall = phi.source - phi.target, phi.source.dot - phi.target.dot
 RESISTOR = pq.Edge("resistor", dissipation=g * fall**2 / 2)
 CAPACITOR = pq.Edge("capacitor", kinetic=c * fall**2 / 2)
-FLUX_COIL = pq.Edge("flux coil", potential=drop**2 / (2 * l))
+FLUX_COIL = pq.Edge("flux coil", potential=drop**2 / (2 * henry))
 # L di/dt = v: the coil's current as a coordinate of its own, coupled to the nodes by forces.
-COIL = pq.Edge("coil", internal=(i,), dissipation=l * i.dot**2 / 2, force={i: fall, phi.source: -i, phi.target: i})
+COIL = pq.Edge("coil", internal=(i,), dissipation=henry * i.dot**2 / 2, force={i: fall, phi.source: -i, phi.target: i})
 
 
 def net(size, *bundles, **options):
@@ -111,7 +111,7 @@ def test_held_nodes_follow_the_free_ones():
 
 
 def test_untouched_nodes_are_named():
-    with pytest.raises(ModelError, match="node 2 of group 'nodes' is floating.*connect it, ground it or remove it"):
+    with pytest.raises(ModelError, match=r"node 2 of group 'nodes' is floating.*connect it, ground it or remove it"):
         variables(net(3, (RESISTOR, [[0, 1]]), ground=0))
     with pytest.raises(ModelError, match="group 'b' takes part in no term"):
         variables(pq.System(Topology((Group("a", 1), Group("b", 2))), nodes={"a": pq.Node("n", potential=q**2)}))

@@ -98,9 +98,9 @@ def test_third_derivatives_are_refused():
 
 
 def test_crossed_bounds_and_starts_outside_are_refused():
-    with pytest.raises(ModelError, match="'w': the lower bound 2.0 must lie below"):
+    with pytest.raises(ModelError, match=r"'w': the lower bound 2.0 must lie below"):
         parameter("w", bounds=(2, 1))
-    with pytest.raises(ModelError, match="initial value -1.0 lies outside its bounds"):
+    with pytest.raises(ModelError, match=r"initial value -1.0 lies outside its bounds"):
         parameter("g", positive=True, initial=-1)
 
 
