@@ -20,9 +20,11 @@ from physeq.graph import random_regular as random_regular
 from physeq.graph import small_world as small_world
 from physeq.interface import Model as Model
 from physeq.interface import System as System
+from physeq.learn import Audit as Audit
 from physeq.learn import BackpropagationThroughTime as BackpropagationThroughTime
 from physeq.learn import BasinCheck as BasinCheck
 from physeq.learn import Centered as Centered
+from physeq.learn import Consistency as Consistency
 from physeq.learn import EquilibriumPropagation as EquilibriumPropagation
 from physeq.learn import FiniteDifferences as FiniteDifferences
 from physeq.learn import Fit as Fit
@@ -32,6 +34,8 @@ from physeq.learn import Objective as Objective
 from physeq.learn import OneSided as OneSided
 from physeq.learn import RandomSign as RandomSign
 from physeq.learn import Rates as Rates
+from physeq.learn import audit as audit
+from physeq.learn import consistency as consistency
 from physeq.learn import evaluate as evaluate
 from physeq.learn import fit as fit
 from physeq.learn import fit_many as fit_many

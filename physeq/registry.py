@@ -93,7 +93,7 @@ def checked(where: str, value: Any, annotation: Any) -> Any:
     (1.0, None)
     """
     options = _options(annotation)
-    classes = [cls for cls in options if dataclasses.is_dataclass(cls)]
+    classes: list[type] = [cls for cls in options if isinstance(cls, type) and dataclasses.is_dataclass(cls)]
     if classes and isinstance(value, Mapping | str):
         named = {kebab(c.__name__): c for cls in classes for c in _concrete(cls)}
         return _build(named, where.rpartition(".")[2], value, where)
@@ -168,5 +168,5 @@ def _concrete(cls: type) -> tuple[type, ...]:
 
 
 def _choices(owner: type, name: str) -> tuple[type, ...]:
-    options = _options(typing.get_type_hints(owner)[name])
+    options: tuple[type, ...] = _options(typing.get_type_hints(owner)[name])
     return tuple(c for option in options if dataclasses.is_dataclass(option) for c in _concrete(option))

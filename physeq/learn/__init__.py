@@ -1,7 +1,11 @@
 """Learning rules as gradient estimators, exact gradients beside them, and the training loop. No SymPy here."""
 
+from physeq.learn.audit import Audit as Audit
+from physeq.learn.audit import audit as audit
 from physeq.learn.basin import BasinCheck as BasinCheck
 from physeq.learn.basin import left_basin as left_basin
+from physeq.learn.consistency import Consistency as Consistency
+from physeq.learn.consistency import consistency as consistency
 from physeq.learn.equilibrium_propagation import Centered as Centered
 from physeq.learn.equilibrium_propagation import EquilibriumPropagation as EquilibriumPropagation
 from physeq.learn.equilibrium_propagation import OneSided as OneSided

@@ -1,0 +1,206 @@
+"""`audit`: how far a rule's estimate is from the exact gradient of its own objective, as the nudge goes to zero."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from physeq.errors import ModelError
+from physeq.learn.exact import FiniteDifferences, ImplicitDifferentiation
+from physeq.learn.order import fitted_order
+from physeq.learn.rule import LearningRule, Objective, Params
+from physeq.learn.tight import flat_trainable, free_state, polish_finder, settled, tightened
+from physeq.names import name_of
+
+
+@dataclass(frozen=True)
+class AuditPoint:
+    """One estimate: its nudge (None for rules without), ‖g − g_ref‖/‖g_ref‖ and the cosine; None where it failed."""
+
+    beta: float | None
+    relative_error: float | None
+    cosine: float | None
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A rule against the exact gradient of its objective, at one point.
+
+    Attributes:
+        rule: the rule as audited: tight finders; its nudge is varied.
+        objective: whose gradient it estimates.
+        reference: the exact rule that it is compared with.
+        admissible: whether the rule holds for the model; if not, `reason` says why and the numbers are absent.
+        points: nudged phases per estimate.
+        order: the order in β that the nudging promises, or None.
+        slope: the order that was found, or None without a clean stretch.
+        best: the point of least error.
+        curve: all points, from the largest nudge to the smallest.
+        seed: of random nudges.
+    """
+
+    rule: LearningRule
+    objective: Objective
+    reference: str
+    admissible: bool = True
+    reason: str | None = None
+    points: int = 0
+    order: int | None = None
+    slope: float | None = None
+    best: AuditPoint | None = None
+    curve: tuple[AuditPoint, ...] = field(default=())
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        nudging = getattr(self.rule, "nudging", None)
+        best = None if self.best is None else dataclasses.asdict(self.best) | {"points": self.points}
+        return {
+            "rule": name_of(self.rule),
+            "nudging": None if nudging is None else name_of(nudging),
+            "objective": self.objective.value,
+            "reference": self.reference,
+            "admissible": self.admissible,
+            "reason": self.reason,
+            "best": best,
+            "order": self.order,
+            "slope": self.slope,
+            "curve": [dataclasses.asdict(point) for point in self.curve],
+            "seed": self.seed,
+        }
+
+
+def refusal(rule: LearningRule, reason: str, seed: int = 0) -> Audit:
+    """The audit of a rule that does not hold for a model."""
+    return Audit(rule, rule.objective, "", admissible=False, reason=reason, seed=seed)
+
+
+def audit(
+    model: Any,
+    params: Params,
+    rule: LearningRule,
+    inputs: Any,
+    target: Array,
+    *,
+    betas: Sequence[float] | None = None,
+    seed: int = 0,
+) -> Audit:
+    """Compare a rule's estimate with the exact gradient of its own objective, over a range of nudges.
+
+    Finders are replaced by tight ones, so that what is seen is the rule's bias; an outside nudge stays outside. All
+    estimates start from the same free equilibrium. Use double precision.
+
+    Args:
+        model, params: the compiled system and its parameters.
+        rule: the rule; its own nudge only tells the kind of nudging.
+        inputs, target: one batch.
+        betas: nudges to try; by default half decades from 1 down (from the curvature of soft output nodes, if lower).
+        seed: of random nudges.
+
+    Raises:
+        ModelError: the rule does not hold for the model, or the exact gradient vanishes here.
+        SolveError: the free equilibrium cannot be found to rounding.
+    """
+    rule.check(model)
+    tight = tightened(rule, model)
+    tight.check(model)
+    reference = _reference(model, rule.objective)
+    free = free_state(model, params, inputs, target)
+    exact = flat_trainable(model, reference.gradient(model, params, inputs, target, start=free, throw=False)[0])
+    if not (np.isfinite(exact).all() and np.linalg.norm(exact) > 0):
+        raise ModelError("audit: the exact gradient is zero or not finite here; choose other parameters or targets")
+    where = beta_field(rule)
+    if where is None:
+        values: list[float | None] = [None]
+    else:
+        values = list(default_betas(model, params, inputs, target, free) if betas is None else betas)
+    run = _runner(model, tight, where, params, inputs, target, free, jax.random.key(seed))
+    curve = []
+    for beta in values:
+        estimate, fine = run(beta)
+        curve.append(_point(beta, flat_trainable(model, estimate), exact, fine))
+    good = [point for point in curve if point.relative_error is not None]
+    nudging = getattr(rule, "nudging", None)
+    return Audit(
+        rule=tight,
+        objective=rule.objective,
+        reference=name_of(reference),
+        points=sum(phase.nudge != "0" for phase in rule.phases()),
+        order=getattr(nudging, "order", None),
+        slope=fitted_order([b or 0.0 for b in values], [p.relative_error for p in curve]) if where else None,
+        best=min(good, key=lambda point: point.relative_error or 0.0) if good else None,
+        curve=tuple(curve),
+        seed=seed,
+    )
+
+
+def beta_field(rule: LearningRule) -> tuple[str, ...] | None:
+    """Where a rule keeps its nudge: the path of fields to it, or None for rules without one."""
+    for path in (("nudging", "beta"), ("beta",), ("radius",)):
+        if hasattr(getattr(rule, path[0], None), path[-1]) or (len(path) == 1 and hasattr(rule, path[0])):
+            return path
+    return None
+
+
+def with_beta(rule: LearningRule, path: tuple[str, ...], beta: Any) -> LearningRule:
+    """The rule with another nudge."""
+    if len(path) == 1:
+        return dataclasses.replace(rule, **{path[0]: beta})
+    inner = getattr(rule, path[0])
+    return dataclasses.replace(rule, **{path[0]: dataclasses.replace(inner, **{path[1]: beta})})
+
+
+def default_betas(model: Any, params: Params, inputs: Any, target: Array, free: Any) -> list[float]:
+    """Half decades downward from 1, or from the curvature of the output nodes where that is lower."""
+    problem = model.problem(params, inputs, target)
+    curvature = problem.curvature(problem.start(free))
+    unknowns = problem.cost_evaluator.programs.form.unknowns
+    found = [np.median(np.abs(curvature[g][v.key])) for g, v in unknowns.items() if g in curvature]
+    soft = min([1.0, *(float(c) for c in found if np.isfinite(c) and c > 0)])
+    top = 10.0 ** np.round(np.log10(soft))
+    return [float(top * 10 ** (-k / 2)) for k in range(13)]
+
+
+def _reference(model: Any, objective: Objective) -> LearningRule:
+    implicit = ImplicitDifferentiation(polish_finder(model), objective)
+    try:
+        implicit.check(model)
+    except ModelError:
+        if objective is not Objective.COST:
+            raise
+        return FiniteDifferences(finder=polish_finder(model))
+    return implicit
+
+
+def _runner(model, rule, where, params, inputs, target, free, key):
+    """β → (estimate, whether its phases settled), compiled once where the rule takes a traced nudge."""
+
+    @eqx.filter_jit
+    def estimate(beta):
+        chosen = rule if where is None else with_beta(rule, where, beta)
+        return chosen.estimate(model, params, inputs, target, key=key, start=free)
+
+    traced = where is None or where == ("nudging", "beta")
+
+    def run(beta):
+        value = jnp.asarray(beta, jnp.result_type(float)) if traced and beta is not None else beta
+        gradients, info = estimate(value)
+        return gradients, settled(info.outcome, info.residual, info.free)
+
+    return run
+
+
+def _point(beta: float | None, estimate: np.ndarray, exact: np.ndarray, fine: bool) -> AuditPoint:
+    if not fine or not np.isfinite(estimate).all():
+        return AuditPoint(beta, None, None)
+    error = float(np.linalg.norm(estimate - exact) / np.linalg.norm(exact))
+    length = float(np.linalg.norm(estimate) * np.linalg.norm(exact))
+    return AuditPoint(beta, error, float(estimate @ exact) / length if length else None)

@@ -1,0 +1,83 @@
+"""Solves to rounding, for audits: what is then seen is a rule's bias, not a finder's tolerance."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array
+
+from physeq.errors import SolveError
+from physeq.learn.exact import BackpropagationThroughTime, tight_finder
+from physeq.learn.rule import LearningRule, Params
+from physeq.solve import FixedPoint, Minimise, Newton, Outcome, Outside
+from physeq.solve.finder import Finder, default_tolerance
+from physeq.solve.result import State
+
+
+def free_state(model: Any, params: Params, inputs: Any, target: Array | None = None) -> State:
+    """The free equilibrium of all groups, to rounding.
+
+    Raises:
+        SolveError: there is none that the finder reaches.
+    """
+    problem = model.problem(params, inputs, target)
+    free, residual, steps, outcome = _find(tight_finder(model), problem, problem.start())
+    if not settled(outcome, residual, free):
+        raise SolveError(
+            f"the free equilibrium was not found to rounding (residual {float(jnp.max(residual)):.3g} after "
+            f"{int(jnp.max(steps))} steps); choose parameters for which it exists and is stable"
+        )
+    return problem.full(free)
+
+
+@eqx.filter_jit
+def _find(finder, problem, start):
+    return finder.find(problem, start)
+
+
+def polish_finder(model: Any) -> Finder:
+    """A tight finder for starts beside the equilibrium: Newton's method where descent is only needed to get there."""
+    found = tight_finder(model)
+    return Newton(tolerance=0.0) if isinstance(found, Minimise) else found
+
+
+def tightened(rule: LearningRule, model: Any) -> LearningRule:
+    """The rule with tight finders for starts at the free equilibrium.
+
+    An outside nudge stays outside, and backpropagation through time keeps the budget that defines it.
+    """
+    if isinstance(rule, BackpropagationThroughTime):
+        return rule
+    changes: dict[str, Finder] = {}
+    hints = typing.get_type_hints(type(rule))
+    for f in dataclasses.fields(rule):
+        value = getattr(rule, f.name)
+        if isinstance(value, FixedPoint) and isinstance(value.nudge, Outside):
+            tolerance = 1e-14 if jnp.result_type(float) == jnp.float64 else 1e-6
+            changes[f.name] = FixedPoint(20_000, tolerance=tolerance, nudge=Outside())
+        elif isinstance(value, Finder) or (value is None and hints[f.name] == Finder | None and f.name != "nudged"):
+            changes[f.name] = polish_finder(model)
+    return dataclasses.replace(rule, **changes)
+
+
+def settled(outcome: Array, residual: Array, state: Any) -> bool:
+    """Whether a solve is as good as rounding allows, even where it missed an unreachable tolerance."""
+    if int(jnp.max(outcome)) <= Outcome.BUDGET:
+        return True
+    size = 1.0 + max((float(jnp.max(jnp.abs(x), initial=0.0)) for x in jax.tree.leaves(state)), default=0.0)
+    worst = float(jnp.max(residual))
+    return bool(np.isfinite(worst)) and worst <= 10 * default_tolerance(jnp.asarray(residual).dtype) * size
+
+
+def flat_trainable(model: Any, gradients: Params) -> np.ndarray:
+    """The trainable entries as one vector, in double precision."""
+    trainable = model.trainable()
+    kept = {p: {k: v for k, v in own.items() if trainable[p][k]} for p, own in gradients.items()}
+    return np.asarray(ravel_pytree(kept)[0], float)
