@@ -67,7 +67,7 @@ class Program:
 
     def __init__(self, expressions: Sequence[sp.Expr], static: Collection[sp.Symbol] = ()):
         self.expressions = tuple(sp.sympify(e) for e in expressions)
-        self.symbols = frozenset().union(*(e.free_symbols for e in self.expressions)) if expressions else frozenset()
+        self.symbols = _free_symbols(self.expressions)
         self.static = frozenset(static)
 
     def __call__(self, environment: Mapping[sp.Symbol, Array]) -> tuple:
@@ -76,6 +76,18 @@ class Program:
             raise InternalError(f"no value for {sorted(map(str, missing))} in {self.expressions}")
         known: dict[sp.Basic, Array] = dict(environment)
         return tuple(_evaluate(e, known, self.static) for e in self.expressions)
+
+
+def _free_symbols(expressions: Sequence[sp.Basic]) -> frozenset[sp.Symbol]:
+    """What `free_symbols` gives, without recursion."""
+    seen: set[sp.Basic] = set()
+    stack = list(expressions)
+    while stack:
+        top = stack.pop()
+        if top not in seen:
+            seen.add(top)
+            stack.extend(top.args)
+    return frozenset(part for part in seen if isinstance(part, sp.Symbol))
 
 
 def _evaluate(expression: sp.Basic, known: dict, static: frozenset) -> Array:
@@ -121,7 +133,7 @@ def _apply(node: sp.Basic, known: dict, static: frozenset):
 
 
 def _is_static(expression: sp.Basic, static: frozenset) -> bool:
-    return bool(static) and expression.free_symbols <= static
+    return bool(static) and _free_symbols([expression]) <= static
 
 
 def _sum(node: sp.Add, known: dict, static: frozenset):
