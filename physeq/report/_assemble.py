@@ -10,12 +10,14 @@ import sympy as sp
 from physeq.graph import Dense, OneToOne, Sparse
 from physeq.report._layout import width
 from physeq.report._naming import Names
-from physeq.report._operators import Bracket, PageOperator, sum_over
+from physeq.report._operators import Bracket, PageOperator, Written, sum_over
 from physeq.report.notation import latex
 from physeq.symbolic.component import Slot
 from physeq.symbolic.reduction import NodeClass, Variable, touched
 from physeq.symbolic.symbols import StateSymbol
 from physeq.symbolic.system import Placement
+
+_BRACKET_WIDTH = 50.0  # in glyphs, beside a left side and a label
 
 Term = Callable[[Placement, Slot], sp.Expr]
 
@@ -29,10 +31,11 @@ def tidy(expr: sp.Expr) -> sp.Expr:
     """
     if expr.has(sp.Piecewise) or not expr.free_symbols:
         return expr
-    candidates = [expr, sp.factor_terms(expr)]
-    if sp.count_ops(expr) < 40:
-        candidates.append(sp.expand(expr, power_base=False, log=False, power_exp=False, trig=False))
-    return min(candidates, key=lambda e: (width(latex(e)), len(latex(e))))
+    parts = [
+        min([e, sp.factor_terms(e, sign=False)], key=lambda e: (width(latex(e)), len(latex(e))))
+        for e in sp.Add.make_args(expr)
+    ]
+    return sp.Add(*parts)
 
 
 def is_symmetric(placement: Placement) -> bool:
@@ -160,14 +163,17 @@ def gathered(summands: Iterable[sp.Expr]) -> sp.Expr:
             rest.append(summand)
         else:
             shared[home].append((summand, summand / home))
-    result = sp.Add(*rest)
+    result = list(rest)
     for factor, members in shared.items():
         if len(members) < 2:
-            result += sp.Add(*(whole for whole, _ in members))
+            result += [whole for whole, _ in members]
             continue
         numbers = {abs(part.as_coeff_Mul()[0]) for _, part in members}
         number = numbers.pop() if len(numbers) == 1 else sp.S.One
         if all(part.could_extract_minus_sign() for _, part in members):
             number = -number
-        result += number * factor * Bracket(sp.Add(*(part / number for _, part in members)))
-    return result
+        whole = sp.Mul(number, *sp.Mul.make_args(factor), Bracket(Written(*(part / number for _, part in members))))
+        # A bracket cannot be cut between lines: a long one is written term by term.
+        fits = width(latex(whole)) < _BRACKET_WIDTH
+        result += [whole] if fits else [summand for summand, _ in members]
+    return Written(*result)

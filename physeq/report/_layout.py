@@ -98,7 +98,13 @@ def broken(equation: Equation) -> Broken:
         filled += size
     if len(lines) == 1:
         return Broken((side,))
-    return Broken(tuple(sp.Add(*line, evaluate=False) for line in lines), factor, below)
+    return Broken(tuple(_sum(side, line) for line in lines), factor, below)
+
+
+def _sum(side: sp.Basic, terms: list[sp.Expr]) -> sp.Expr:
+    """Terms of the sum in `side` as a sum of the same kind, which may print its terms in an order of its own."""
+    kind = next(type(part) for part in (side, *side.args) if isinstance(part, sp.Add))
+    return sp.Add(*terms, evaluate=False) if kind is sp.Add else kind(*terms)
 
 
 def _terms(side: sp.Basic) -> tuple[list[sp.Expr], sp.Expr | None]:

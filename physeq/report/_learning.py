@@ -13,9 +13,9 @@ import sympy as sp
 
 from physeq.errors import ModelError
 from physeq.report._assemble import tidy, total
-from physeq.report._locality import locality, reading
-from physeq.report._naming import Names
-from physeq.report._operators import Chain, Change, Contrast, Slope, TotalSlope
+from physeq.report._locality import locality, only_held, reading
+from physeq.report._naming import Names, shown_name
+from physeq.report._operators import Chain, Change, Contrast, Scaled, Slope, TotalSlope
 from physeq.report._steady import cost_symbol, energy_symbol, nudge_symbol, readout_density, readout_index, readout_term
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section, Table, Warning
 from physeq.symbolic.derivation import Derivation
@@ -112,8 +112,8 @@ def _weight(text: str, beta: sp.Expr) -> sp.Expr | None:
     return None if value is None else sign * value
 
 
-def contrast(body: sp.Expr, measured: tuple[Measured, ...], *, nudged: bool = False) -> sp.Expr:
-    """Σ_phases weight·body, with the common number in front; each weight times its nudge where `nudged`.
+def contrast(body: sp.Expr, measured: tuple[Measured, ...], factor: sp.Expr = sp.S.One, *, nudged: bool = False):
+    """factor·Σ_phases weight·body, the common numbers in front; each weight times its nudge where `nudged`.
 
     The parameters' own factors stay inside: they are part of what is measured.
     """
@@ -122,7 +122,7 @@ def contrast(body: sp.Expr, measured: tuple[Measured, ...], *, nudged: bool = Fa
     pairs = [(w, m.nudge) for w, m in zip(weights, measured, strict=True) if w != 0]
     common = next((w for w, _ in pairs), sp.S.One)
     scaled = [(sp.simplify(w / common), n) for w, n in pairs]
-    return number * common * Contrast(rest, *scaled) if rest != 1 or len(pairs) > 1 else number * common
+    return Scaled(factor * number * common, Contrast(rest, *scaled))
 
 
 def _objective(names: Names, rule: Any) -> list:
@@ -194,7 +194,7 @@ def page_parameter(names: Names, form: PlacementForm, p: Parameter) -> sp.Expr:
 
 def _update(names: Names, form: PlacementForm, p: Parameter, measured) -> Iterator[Block]:
     slope, symbol = parameter_slope(names, form, p), page_parameter(names, form, p)
-    what = f"{p.description or p.name} of {form.placement.name}"
+    what = f"{p.description or p.name} of {shown_name(form.placement.name)}"
     if any(f.has(p) for f in form.forces.values()):
         yield Warning(
             [Math(symbol), f" ({what}) enters a force without an energy: no contrast of an energy trains it."]
@@ -203,8 +203,11 @@ def _update(names: Names, form: PlacementForm, p: Parameter, measured) -> Iterat
     if slope == 0:
         yield Note([Math(symbol), f" ({what}) does not enter the steady state: its gradient is zero."])
         return
+    if only_held(names, form, p):
+        yield Note([Math(symbol), f" ({what}) sees only nodes that are held in every phase: its gradient is zero."])
+        return
     yield Equation(Slope(energy_symbol(names), symbol), slope, label=what, note=reading(form, p))
-    yield Equation(Change(symbol), -rate(names) * contrast(slope, measured), label="update", note=_kept(p, symbol))
+    yield Equation(Change(symbol), contrast(slope, measured, -rate(names)), label="update", note=_kept(p, symbol))
 
 
 def _kept(p: Parameter, symbol: sp.Expr):
@@ -232,11 +235,11 @@ def _readout_updates(names: Names, measured) -> Iterator[Block]:
         symbol = readout_term(names, p)
         body = slope * readout_term(names, sp.diff(drive, p))
         yield Equation(Slope(cost_symbol(names), symbol), body, label=f"{p.description or p.name} of the readout")
-        yield Equation(Change(symbol), -rate(names) * contrast(body, measured, nudged=True), label="update")
+        yield Equation(Change(symbol), contrast(body, measured, -rate(names), nudged=True), label="update")
     if readout.bias is not None:
         symbol = names.parameter("readout", readout.bias, (k,))
         yield Equation(Slope(cost_symbol(names), symbol), slope, label="bias of the readout")
-        yield Equation(Change(symbol), -rate(names) * contrast(slope, measured, nudged=True), label="update")
+        yield Equation(Change(symbol), contrast(slope, measured, -rate(names), nudged=True), label="update")
 
 
 def _derivatives(names: Names) -> Iterator[Block]:

@@ -53,13 +53,19 @@ def measured_slots(form: PlacementForm, p: Parameter) -> tuple:
     return tuple(slot for slot, x in form.unknowns.items() if derivative.has(x))
 
 
+def only_held(names: Names, form: PlacementForm, p: Parameter) -> bool:
+    """Whether ∂E/∂p sees held groups alone, which every phase leaves as they are."""
+    slots = measured_slots(form, p)
+    return all(form.placement.group_of(slot.port) in names.derivation.held for slot in slots)
+
+
 def locality(names: Names, measured) -> Iterator[Block]:
     """A table of the quantities behind each update."""
     rows = []
     phases = " and ".join(m.name for m in measured)
     for form in names.derivation.forms:
         for p in form.placement.component.parameters:
-            if p.trainable and form.parameter_derivative(p) != 0:
+            if p.trainable and form.parameter_derivative(p) != 0 and not only_held(names, form, p):
                 rows.append(_row(names, form, p, phases, len(measured)))
     if rows:
         header = ["Parameter", "Number", "Measured", "Where", "In phases", "Stored per element"]
@@ -98,7 +104,7 @@ def _row(names: Names, form: PlacementForm, p: Parameter, phases: str, count: in
         where.append("summed over all elements")
     return [
         Math(symbol),
-        str(number),
+        f"{number:,}",
         quantities or "a constant",
         ", ".join(dict.fromkeys(where)) or "–",
         phases,

@@ -9,7 +9,7 @@ import sympy as sp
 from physeq.report._assemble import around, gathered, is_symmetric, tidy
 from physeq.report._motion import drives
 from physeq.report._naming import Names, raised, word
-from physeq.report._operators import Chain
+from physeq.report._operators import Chain, Written
 from physeq.report._steady import nudge_symbol
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
 from physeq.symbolic.functions import clip
@@ -67,12 +67,12 @@ def message_symbol(names: Names, local: LocalForm, number: int) -> sp.Expr:
 
 def message_value(names: Names, message: Message) -> sp.Expr:
     """The sums that make a message."""
-    result = sp.S.Zero
+    result = []
     for c in message.contributions:
         merged = is_symmetric(c.form.placement)
         if not merged or c.receiver == 0:
-            result += _contribution(names, c, merged)
-    return result
+            result.append(_contribution(names, c, merged))
+    return Written(*result)
 
 
 def _contribution(names: Names, c: Contribution, merged: bool) -> sp.Expr:
@@ -129,7 +129,7 @@ def local_force(names: Names, local: LocalForm, v) -> sp.Expr:
         ports = names.ports(placement)
         slot = next(s for s in form.unknowns if s.port is None and s.coordinate == v.coordinate)
         return names.rename(tidy(form.force(slot)), placement, ports)
-    return result + gathered(extra + drives(names, v, names.index(0)))
+    return Written(result, gathered(extra + drives(names, v, names.index(0))))
 
 
 def _own(names: Names, local: LocalForm, letter: str, meaning: str) -> sp.Expr:

@@ -8,7 +8,7 @@ import sympy as sp
 
 from physeq.report._assemble import at_node, gathered, tidy, total
 from physeq.report._naming import Names
-from physeq.report._operators import Chain
+from physeq.report._operators import Chain, Written
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
 from physeq.symbolic.derivation import driven_inputs
 from physeq.symbolic.place import NodeSet
@@ -23,8 +23,8 @@ def motion(names: Names) -> Section:
     d = names.derivation
     blocks: list[Block] = [
         Paragraph(
-            "Every unknown obeys the Euler–Lagrange–Rayleigh equation: inertial, conservative (−∂L/∂q) and dissipative "
-            "(∂R/∂q̇) terms balance the forces and the constraint forces. The class of the whole system is "
+            "Every unknown obeys the Euler–Lagrange–Rayleigh equation: the inertial, conservative and dissipative terms "
+            "that the components declare balance the forces and the constraint forces. The class of the whole system is "
             f"{d.structure.system_class.value}."
         )
     ]
@@ -65,9 +65,10 @@ def motion_equation(names: Names, v: Variable, nodes: NodeClass | None = None) -
 
     inertial, conservative, dissipative, force = map(terms, ("inertial", "conservative", "dissipative", "force"))
     force += constraint_forces(names, v, nodes) + drives(names, v, indices[0])
-    moving, rest = (inertial, dissipative + conservative) if nodes.reduced else (inertial + dissipative, conservative)
     if nodes.order is Order.ALGEBRAIC:
-        return gathered(rest + moving), gathered(force)
+        return gathered(inertial + dissipative + conservative), gathered(force)
+    first = nodes.order is Order.FIRST and not nodes.reduced
+    moving, rest = (dissipative, conservative) if first else (inertial, dissipative + conservative)
     return gathered(moving), gathered([*force, *(-e for e in rest)])
 
 
@@ -152,7 +153,7 @@ def totals(names: Names) -> Iterator[Equation]:
             continue  # the co-content is the energy of the steady state, printed there
         parts = [total(names, getattr(p.component, attribute), p) for p in names.system.placements]
         if any(part != 0 for part in parts):
-            yield Equation(names.quantity(attribute, candidates, f"total {text}"), sp.Add(*parts), label=text)
+            yield Equation(names.quantity(attribute, candidates, f"total {text}"), Written(*parts), label=text)
 
 
 def _labels(names: Names, v: Variable, nodes: NodeClass) -> str:

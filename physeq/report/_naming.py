@@ -12,8 +12,9 @@ import sympy as sp
 
 from physeq.graph import OneToOne
 from physeq.report._check import symbols_of
+from physeq.report._operators import Entry, ParameterEntry
 from physeq.report.document import SymbolEntry, Text, inlines
-from physeq.report.notation import _ESCAPED, appearance, to_commands
+from physeq.report.notation import _ESCAPED, appearance, has_script, to_commands
 from physeq.symbolic.derivation import Derivation
 from physeq.symbolic.symbols import (
     Coordinate,
@@ -42,9 +43,14 @@ def word(name: str) -> str:
     return to_commands(rf"\mathrm{{{signs}}}").replace(r"\text{-}", "-")
 
 
+def shown_name(name: str) -> str:
+    """A placement's name in running text, with a real arrow."""
+    return name.replace("->", " → ")
+
+
 def raised(base: str, above: str) -> str:
     """LaTeX of a name with a superscript."""
-    return f"{{{base}}}^{{{above}}}" if len(base) > 1 else f"{base}^{{{above}}}"
+    return f"{{{base}}}^{{{above}}}" if has_script(base, "^") else f"{base}^{{{above}}}"
 
 
 class Names:
@@ -113,8 +119,9 @@ class Names:
 
     def indexed(self, key: Hashable, candidates: Iterable[str], meaning: Text, indices: Sequence, **more) -> sp.Expr:
         """An indexed quantity; the bare symbol where there are no indices."""
+        kind = more.pop("kind", Entry)
         symbol = self.symbol(key, candidates, meaning, shown=more.pop("shown", indices), **more)
-        return sp.IndexedBase(symbol)[tuple(indices)] if indices else symbol
+        return kind(sp.IndexedBase(symbol), *indices) if indices else symbol
 
     def entries(self, used: Iterable[sp.Basic]) -> tuple[SymbolEntry, ...]:
         """The rows of the symbol table for the symbols that occur, and for those that occur in these rows."""
@@ -157,12 +164,12 @@ class Names:
         """The set of the elements of a bundle."""
         if len(placement.component.ports) == 1:
             return self.group(placement.groups[0])
-        meaning = f"the {self.system.count(placement)} elements (source, target) of bundle {placement.name}"
+        meaning = f"the {self.system.count(placement)} elements (source, target) of bundle {shown_name(placement.name)}"
         if len(placement.component.ports) != 2:
             ports = ", ".join(placement.component.ports)
-            meaning = f"the {self.system.count(placement)} elements ({ports}) of bundle {placement.name}"
+            meaning = f"the {self.system.count(placement)} elements ({ports}) of bundle {shown_name(placement.name)}"
         if isinstance(placement.pattern, OneToOne):
-            meaning = f"the {self.system.count(placement)} elements of bundle {placement.name}; element i joins nodes i"
+            meaning = f"the {self.system.count(placement)} elements of bundle {shown_name(placement.name)}; element i joins nodes i"
         candidates = [word(placement.name), rf"\mathcal{{E}}_{{{word(placement.name)}}}"]
         return self.symbol(("elements", placement.name), candidates, meaning)
 
@@ -171,7 +178,7 @@ class Names:
         several = len([p for p in self.system.placements if len(p.component.ports) == 2]) > 1
         name = r"\mathcal{N}"
         candidates = [raised(name, word(placement.name))] if several else [name, raised(name, word(placement.name))]
-        meaning = f"the nodes that an element of {placement.name} joins to node i, whichever its direction"
+        meaning = f"the nodes that an element of {shown_name(placement.name)} joins to node i, whichever its direction"
         return self.indexed(("neighbours", placement.name), candidates, meaning, (node,), shown=(self.index(0),))
 
     def outputs(self, group: str) -> sp.Symbol:
@@ -217,7 +224,7 @@ class Names:
         if not single and placement is not None:
             symbol = self.derivation.placed.get(placement, {}).get(p)
             assert symbol is None or isinstance(symbol, LocalSymbol)
-            base, where = [raised(p.latex_name, word(placement))], f", of {placement}"
+            base, where = [raised(p.latex_name, word(placement))], f", of {shown_name(placement)}"
         text = p.description or f"parameter {p.name}"
         shared = ", one value for all elements" if p.shared else ""
         key = ("parameter", placement if where else None, p.latex_name)
@@ -226,7 +233,15 @@ class Names:
         shown = self._plain(len(indices))
         domain = _domain(p)
         return self.indexed(
-            key, base, f"{text}{where}{shared}", indices, unit=p.unit, domain=domain, shown=shown, **sign
+            key,
+            base,
+            f"{text}{where}{shared}",
+            indices,
+            unit=p.unit,
+            domain=domain,
+            shown=shown,
+            kind=ParameterEntry,
+            **sign,
         )
 
     def signal(self, placement: str, signal: Signal, indices: Sequence[sp.Symbol]) -> sp.Expr:
@@ -258,7 +273,9 @@ class Names:
         several = sum(len(p.component.constraint) for p in self.system.placements) > 1
         own = f"{word(placement.name)}" + (f",{k + 1}" if len(placement.component.constraint) > 1 else "")
         candidates = [raised(r"\lambda", own)] if several else [r"\lambda", raised(r"\lambda", own)]
-        meaning = f"multiplier of the constraint of {placement.name}: the constraint force per unit of its slope"
+        meaning = (
+            f"multiplier of the constraint of {shown_name(placement.name)}: the constraint force per unit of its slope"
+        )
         return self.indexed(("multiplier", symbol), candidates, meaning, element, shown=self._plain(len(element)))
 
     def quantity(self, key: str, candidates: Sequence[str], meaning: Text, indices: Sequence = (), **more) -> sp.Expr:

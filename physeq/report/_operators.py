@@ -70,12 +70,12 @@ class SumOver(PageOperator):
     def _latex(self, printer):
         runs, condition = self._parts(printer, r"\in")
         below = condition if not runs else rf"{', '.join(runs)}:\,{condition}"
-        return rf"\sum_{{{below}}} {printer.parenthesize(self.body, PRECEDENCE['Mul'])}"
+        return rf"\sum_{{{below}}} {printer.parenthesize(self.body, PRECEDENCE['Mul'], strict=True)}"
 
     def _sympystr(self, printer):
         runs, condition = self._parts(printer, "∈")
         below = condition if not runs else f"{','.join(runs)}: {condition}"
-        return f"Σ[{below}] {printer.parenthesize(self.body, PRECEDENCE['Mul'])}"
+        return f"Σ[{below}] {printer.parenthesize(self.body, PRECEDENCE['Mul'], strict=True)}"
 
 
 class InPhase(PageOperator):
@@ -90,11 +90,11 @@ class InPhase(PageOperator):
         return sp.Expr.__new__(cls, sp.sympify(body), sp.sympify(nudge))
 
     def _latex(self, printer):
-        body = printer.parenthesize(self.args[0], PRECEDENCE["Mul"])
+        body = printer.parenthesize(self.args[0], PRECEDENCE["Mul"], strict=True)
         return rf"\left. {body} \right|_{{{printer._print(self.args[1])}}}"
 
     def _sympystr(self, printer):
-        body = printer.parenthesize(self.args[0], PRECEDENCE["Mul"])
+        body = printer.parenthesize(self.args[0], PRECEDENCE["Mul"], strict=True)
         return f"{body}|({printer._print(self.args[1])})"
 
 
@@ -124,8 +124,9 @@ class Contrast(PageOperator):
     def _printed(self, printer) -> str:
         text = ""
         for weight, nudge in self.terms:
-            printed = printer._print(abs(weight) * InPhase(self.body, nudge))
-            text += (" - " if weight.could_extract_minus_sign() else " + ") + printed
+            negative = weight.could_extract_minus_sign()
+            printed = printer._print(Scaled(-weight if negative else weight, InPhase(self.body, nudge)))
+            text += (" - " if negative else " + ") + printed
         return text.removeprefix(" + ").strip()
 
     def _latex(self, printer):
@@ -133,6 +134,57 @@ class Contrast(PageOperator):
 
     def _sympystr(self, printer):
         return f"({self._printed(printer)})"
+
+
+class Scaled(PageOperator):
+    r"""factor · body, with the factor as a fraction of its own in front.
+
+    >>> from physeq.report.notation import latex
+    >>> x, y, z = sp.symbols("x y z")
+    >>> print(latex(Scaled(x / 2, Bracket(Written(z, y)))))
+    \frac{x}{2} \left(z + y\right)
+    """
+
+    def __new__(cls, factor, body):
+        factor, body = sp.sympify(factor), sp.sympify(body)
+        if factor in (0, 1) or body.is_number:
+            return factor * body
+        if factor.could_extract_minus_sign():
+            return -cls(-factor, body)
+        return sp.Expr.__new__(cls, factor, body)
+
+    def _parts(self, printer) -> tuple[str, str]:
+        factor, body = self.args
+        inside = printer.parenthesize(body, PRECEDENCE["Mul"], strict=True)
+        return printer.parenthesize(factor, PRECEDENCE["Mul"], strict=True), inside
+
+    def _latex(self, printer):
+        return " ".join(self._parts(printer))
+
+    def _sympystr(self, printer):
+        return " ".join(self._parts(printer))
+
+
+class Written(sp.Add):
+    """A sum whose terms are printed in the order in which they were given.
+
+    >>> a, b = sp.symbols("a b")
+    >>> Written(b, -a), Written(b, -a) + a
+    (b - a, b)
+    """
+
+    def __new__(cls, *terms):
+        parts = [part for term in terms for part in sp.Add.make_args(sp.sympify(term)) if part != 0]
+        if len(parts) < 2:
+            return sp.Add(*parts)
+        return sp.Expr.__new__(cls, *parts)
+
+    def as_ordered_terms(self, order=None, data=False):
+        """The terms as given."""
+        return list(self.args)
+
+    def _eval_is_commutative(self):
+        return True
 
 
 class Bracket(PageOperator):
@@ -223,20 +275,48 @@ class Chain(PageOperator):
 
 
 def sum_over(body: sp.Expr, bound, members, domain) -> sp.Expr:
-    """A `SumOver` with the factors that do not run pulled out in front.
+    """A `SumOver` with the sign and the factors that do not run in front; numbers stay inside.
 
     >>> i, j, n = sp.Symbol("i"), sp.Symbol("j"), sp.Symbol("n")
     >>> v = sp.IndexedBase("v")
-    >>> sum_over(2 * v[i] * v[j], (j,), (j,), n)
-    2*v[i]*Σ[j ∈ n] v[j]
+    >>> sum_over(-2 * v[i] * v[j], (j,), (j,), n)
+    -v[i]*Σ[j ∈ n] 2*v[j]
     """
     body = sp.sympify(body)
     if body == 0:
         return sp.S.Zero
-    outside, inside = sp.S.One, sp.S.One
-    for factor in sp.Mul.make_args(body):
-        if factor.free_symbols & set(bound):
-            inside *= factor
-        else:
-            outside *= factor
-    return outside * SumOver(inside, bound, members, domain)
+    negative = all(term.as_coeff_Mul()[0] < 0 for term in sp.Add.make_args(body))
+    outside, inside = [sp.S.NegativeOne] if negative else [], []
+    for factor in sp.Mul.make_args(-body if negative else body):
+        (inside if factor.is_number or factor.free_symbols & set(bound) else outside).append(factor)
+    # One product: −1 alone would be multiplied into a sum in brackets.
+    return sp.Mul(*outside, SumOver(positive_first(sp.Mul(*inside)), bound, members, domain))
+
+
+def positive_first(expr: sp.Expr) -> sp.Expr:
+    """A sum with its negative terms last; any other expression as it is.
+
+    >>> a, b = sp.symbols("a b")
+    >>> positive_first(b - a)
+    b - a
+    """
+    if not isinstance(expr, sp.Add):
+        return expr
+    terms = expr.as_ordered_terms()
+    return Written(*sorted(terms, key=lambda term: bool(term.as_coeff_Mul()[0] < 0)))
+
+
+class Entry(sp.Indexed):
+    """An indexed quantity that SymPy orders like a symbol: in front of brackets and functions."""
+
+    @classmethod
+    def class_key(cls):
+        return 2, 1, cls.__name__
+
+
+class ParameterEntry(Entry):
+    """A parameter of one element: it stands first in a product."""
+
+    @classmethod
+    def class_key(cls):
+        return 2, 0, cls.__name__

@@ -9,7 +9,7 @@ import sympy as sp
 from physeq.report._assemble import at_node, gathered, total
 from physeq.report._motion import drives, equation_indices
 from physeq.report._naming import Names
-from physeq.report._operators import Slope, sum_over
+from physeq.report._operators import Scaled, Slope, Written, sum_over
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
 from physeq.symbolic.derivation import driven_inputs
 from physeq.symbolic.reduction import Order, Variable
@@ -40,14 +40,14 @@ def nudge_symbol(names: Names) -> sp.Expr:
 
 def energy_terms(names: Names) -> sp.Expr:
     """E as sums over groups and bundles: Σ densities − Σ input·unknown."""
-    result = sp.Add(*(total(names, form.energy, form.placement) for form in names.derivation.forms))
+    result = [total(names, form.energy, form.placement) for form in names.derivation.forms]
     for name, nodes, coordinate in driven_inputs(names.system):
         for part in nodes.parts:
             v = names.derivation.node_variable(part.group, coordinate, name)
             i = names.index(0)
             x = names.state(part.group, v.coordinate, int(v.reduced), (i,))
-            result -= sum_over(names.drive(name, i) * x, (i,), (i,), names.group(part.group))
-    return result
+            result.append(-sum_over(names.drive(name, i) * x, (i,), (i,), names.group(part.group)))
+    return Written(*result)
 
 
 def cost_terms(names: Names) -> sp.Expr:
@@ -172,12 +172,17 @@ def steady(names: Names) -> Section:
     free = [v for v in d.variables.values() if v.group in d.locals]
     algebraic = all(c.order is Order.ALGEBRAIC for v in free for c in v.classes)
     blocks: list[Block] = []
-    if algebraic:
-        blocks.append(Paragraph("The equations are algebraic: their solution is the steady state."))
-    else:
-        blocks.append(Paragraph("All forces on free unknowns vanish:"))
+    rest = "The equations are algebraic" if algebraic else "All rates vanish in the equations of motion"
+    if d.structure.conservative:
+        blocks.append(Paragraph([f"{rest}: the steady state is a stationary point of ", Math(energy), ","]))
         for v in free:
-            blocks.append(Equation(sp.S.Zero, steady_condition(names, v), note=f"for group {v.group}"))
+            x = names.state(v.group, v.coordinate, int(v.reduced), equation_indices(names, v))
+            label = f"group {v.group}" if len(free) > 1 else None
+            blocks.append(Equation(Slope(energy, x), sp.S.Zero, label=label))
+    else:
+        blocks.append(Paragraph(f"{rest}; what is left is the balance of forces:"))
+        for v in free:
+            blocks.append(Equation(steady_condition(names, v), sp.S.Zero, label=f"group {v.group}"))
     if d.structure.bounded:
         blocks.append(
             Note(
@@ -194,7 +199,7 @@ def _nudged(names: Names, energy: sp.Expr) -> Iterator[Block]:
     if d.structure.conservative:
         function = names.quantity("nudged", ["F", r"\mathcal{F}", r"F_{\beta}"], "nudged energy, stationary in a phase")
         yield Paragraph(["A phase with nudge ", Math(beta), " settles at a stationary point of"])
-        yield Equation(function, energy + beta * cost, label="nudged energy")
+        yield Equation(function, Written(energy, Scaled(beta, cost)), label="nudged energy")
         yield Paragraph("The nudge adds a force to the output nodes alone:")
     else:
         yield Paragraph(["A phase with nudge ", Math(beta), " adds a force to the output nodes alone:"])
@@ -203,5 +208,5 @@ def _nudged(names: Names, energy: sp.Expr) -> Iterator[Block]:
             continue
         force = -beta * pull(names, v)
         x = names.state(v.group, v.coordinate, int(v.reduced), (names.index(0),))
-        yield Equation(-beta * Slope(cost, x), force, label="nudge", note=f"for the outputs in group {group}")
-        yield Equation(sp.S.Zero, steady_condition(names, v) + force, label="nudged state")
+        yield Equation(-Scaled(beta, Slope(cost, x)), force, label="nudge", note=f"for the outputs in group {group}")
+        yield Equation(sp.S.Zero, Written(steady_condition(names, v), force), label="nudged state")

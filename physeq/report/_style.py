@@ -34,9 +34,11 @@ mtable.lines > mtr > mtd { padding: .25em 0; text-align: left; }
 mtable.lines > mtr > mtd:first-child { text-align: right; }
 .equation { display: flex; align-items: center; gap: 1rem; margin: .8rem 0; }
 .scroll { overflow-x: auto; max-width: 100%; }
-.equation .scroll { flex: 1 1 auto; min-width: 0; padding: .2rem 0; }
+.equation .scroll { flex: 1 1 auto; min-width: 0; padding: .3rem 0; overflow-y: hidden; }
 .equation .tag { flex: 0 0 auto; max-width: 35%; color: var(--quiet); font-size: .9rem; }
 .remark { color: var(--quiet); margin-top: -.3rem; }
+main div.scroll { margin: .7rem 0; }
+.equation div.scroll { margin: 0; }
 table { border-collapse: collapse; font-size: .95rem; overflow-wrap: normal; }
 th, td { padding: .35rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { border-bottom-width: 2px; }

@@ -30,7 +30,9 @@ def system_section(names: Names) -> Section:
         ]
         own = [p.component.name for p in system.placements if len(p.component.ports) == 1 and p.groups[0] == group.name]
         shown = [part for e in unknowns for part in (", ", Math(e))][1:]
-        rows.append([Code(group.name), str(group.size), shown or "–", ", ".join(own) or "–", _role(names, group.name)])
+        rows.append(
+            [Code(group.name), f"{group.size:,}", shown or "–", ", ".join(own) or "–", _role(names, group.name)]
+        )
     blocks.append(Table(["Group", "Nodes", "Unknown", "Node components", "Role"], rows))
     bundles = [p for p in system.placements if len(p.component.ports) > 1]
     if bundles:
@@ -68,7 +70,7 @@ def _bundles(names: Names, bundles: list[Placement]) -> Table:
         coupling = getattr(p.component, "coupling", "many ports")
         if is_symmetric(p):
             coupling += ", same from both ends"
-        rows.append([Code(p.name), between, pattern, str(names.system.count(p)), p.component.name, coupling])
+        rows.append([Code(p.name), between, pattern, f"{names.system.count(p):,}", p.component.name, coupling])
     return Table(["Bundle", "From → to", "Pattern", "Elements", "Component", "Coupling"], rows)
 
 
@@ -162,7 +164,7 @@ def _parameters(names: Names, placements: list[Placement]) -> Table:
                 p.description or p.name,
                 p.unit or "–",
                 _interval(p),
-                f"{count}, {kind}",
+                f"{count:,}, {kind}",
                 "yes" if p.trainable else "no",
                 start,
             ]

@@ -12,7 +12,17 @@ from sympy.printing.precedence import PRECEDENCE, precedence_traditional
 
 from ._xml import element, row, scripted
 from .mathml import latex_to_mathml
-from .notation import PagePrinter, function_latex, has_cases, has_script, joined_indices, latex, symbol_latex
+from .notation import (
+    PagePrinter,
+    function_latex,
+    has_cases,
+    has_script,
+    joined_indices,
+    latex,
+    positive_leads,
+    split_scripts,
+    symbol_latex,
+)
 
 _TALL = frozenset(["mfrac", "mtable", "munder", "munderover", "mroot", "msqrt"])
 _FENCES = frozenset("()[]|")
@@ -95,6 +105,10 @@ class _MathMLPrinter(MathMLPresentationPrinter):
             return self._wrapped(_fenced(self.element(item)))
         return super().parenthesize(item, level, strict)
 
+    def _as_ordered_terms(self, expr, order=None):
+        terms = super()._as_ordered_terms(expr, order=order)
+        return positive_leads(terms) if type(expr) is sp.Add else terms
+
     def _print_Mul(self, expr):
         made = self._converted(super()._print_Mul(expr))
         for parent in made.iter("mrow"):
@@ -122,10 +136,20 @@ class _MathMLPrinter(MathMLPresentationPrinter):
         separated = [indices[0]]
         for index in indices[1:]:
             separated += [index] if joined_indices(e) else [element("mo", ","), index]
+        head, sub, above = split_scripts(latex(e.base))
+        if sub:  # a name with a subscript of its own: I_s of element ij is I_{s,ij}
+            separated = [latex_to_mathml(sub), element("mo", ","), *separated]
+            raised = latex_to_mathml(above) if above else None
+            return self._wrapped(scripted(latex_to_mathml(head), row(separated), raised))
         base = self.element(e.base)
         if base.tag == "msup":  # one base carries both scripts, so that the index stands below the superscript
             return self._wrapped(scripted(base[0], row(separated), base[1]))
         return self._wrapped(scripted(base, row(separated), None))
+
+    def _print_exp(self, e):
+        if sp.fraction(e.args[0])[1] == 1 or not e.args[0].free_symbols:
+            return super()._print_exp(e)
+        return self._wrapped(self._applied(element("mi", "exp"), e.args))
 
     def _print_Sum(self, e):
         return self._large(e, "∑")

@@ -70,6 +70,10 @@ class PagePrinter(LatexPrinter):
         printed = super()._print(expr, **kwargs)
         return to_commands(printed) if hasattr(expr, "_latex") else printed
 
+    def _as_ordered_terms(self, expr, order=None):
+        terms = super()._as_ordered_terms(expr, order=order)
+        return positive_leads(terms) if type(expr) is sp.Add else terms  # other sums have an order of their own
+
     def _print_Symbol(self, expr, style="plain"):
         raw = "\\" in expr.name or "{" in expr.name
         return to_commands(expr.name) if raw else plain_name(expr.name)
@@ -85,9 +89,18 @@ class PagePrinter(LatexPrinter):
 
     def _print_Indexed(self, expr):
         base, indices = self._print(expr.base), [self._print(index) for index in expr.indices]
-        separator = "" if joined_indices(expr) else ","
-        base = base if not has_script(base, "_") else f"{{{base}}}"
-        return f"{base}_{{{separator.join(indices)}}}"
+        below = ("" if joined_indices(expr) else ",").join(indices)
+        head, sub, above = split_scripts(base)
+        if not sub:
+            return f"{base}_{{{below}}}" if not has_script(base, "_") else f"{{{base}}}_{{{below}}}"
+        return f"{head}_{{{sub},{below}}}" + (f"^{{{above}}}" if above else "")
+
+    def _print_exp(self, expr, exp=None):
+        # A fraction in an exponent is too small to read.
+        if sp.fraction(expr.args[0])[1] == 1 or not expr.args[0].free_symbols:
+            return self._print_ExpBase(expr, exp)
+        power = "" if exp is None else f"^{{{exp}}}"
+        return rf"\exp{power}\left({self._print(expr.args[0])}\right)"
 
     def _print_Function(self, expr, exp=None):
         if isinstance(type(expr), UndefinedFunction):
@@ -143,6 +156,12 @@ class PagePrinter(LatexPrinter):
         return super()._print_Pow(expr)
 
 
+def positive_leads(terms: list) -> list:
+    """The terms of a sum with the first positive one in front, if there is one: b − a and not −a + b."""
+    lead = next((k for k, term in enumerate(terms) if not term.could_extract_minus_sign()), 0)
+    return [terms[lead], *terms[:lead], *terms[lead + 1 :]]
+
+
 def joined_indices(expr: sp.Indexed) -> bool:
     """Whether the indices can stand side by side, as in w_ij, without being mistaken for one number or word."""
     return all(isinstance(index, sp.Symbol | sp.Idx) and len(str(index).lstrip("_")) == 1 for index in expr.indices)
@@ -171,6 +190,28 @@ def has_script(source: str, kind: str) -> bool:
             return True
         previous = sign
     return False
+
+
+def split_scripts(source: str) -> tuple[str, str, str]:
+    r"""(head, subscript, superscript) of a LaTeX name with braced scripts behind the head; a name that has others is
+    a head as a whole.
+
+    >>> split_scripts(r"I_{s}^{\mathrm{d}}"), split_scripts(r"\dot{s}"), split_scripts("v'")
+    (('I', 's', '\\mathrm{d}'), ('\\dot{s}', '', ''), ("{v'}", '', ''))
+    """
+    depth, starts = 0, []
+    for position, sign in enumerate(source):
+        depth += (sign == "{") - (sign == "}")
+        if depth == 0 and sign in "_^" and source[position - 1 : position] != "\\":
+            starts.append(position)
+    scripts = {"_": "", "^": ""}
+    for start, end in zip(starts, [*starts, len(source)][1:], strict=True):
+        script = source[start + 1 : end]
+        if scripts[source[start]] or (not (script.startswith("{") and script.endswith("}")) and len(script) != 1):
+            return f"{{{source}}}", "", ""
+        scripts[source[start]] = script[1:-1] if script.startswith("{") else script
+    head = source[: starts[0]] if starts else source
+    return (f"{{{head}}}" if has_script(head, "^") else head), scripts["_"], scripts["^"]
 
 
 def function_latex(function: UndefinedFunction) -> str:

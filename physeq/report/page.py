@@ -66,9 +66,10 @@ def _summary(derivation: Derivation) -> str:
     )
     kind = "conservative" if structure.conservative else "not conservative"
     return (
-        f"{nodes} nodes in {len(system.topology.groups)} groups, {elements} elements in {len(system.topology.bundles)} "
-        f"bundles, {trained} trained parameters. The equations are {structure.system_class.value}, {kind}. Derived from "
-        "the declared terms; the formulas are the expressions that the compiled model runs."
+        f"{counted(nodes, 'node')} in {counted(len(system.topology.groups), 'group')}, {counted(elements, 'element')} in "
+        f"{counted(len(system.topology.bundles), 'bundle')}, {counted(trained, 'trained parameter')}. "
+        f"The equations are {structure.system_class.value} and {kind}. Everything below is derived from the declared terms; "
+        "the formulas are the expressions that the compiled model runs."
     )
 
 
@@ -77,3 +78,12 @@ def _size(shape: tuple[int, ...]) -> int:
     for n in shape:
         total *= n
     return total
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "node"), counted(1306, "node")
+    ('1 node', '1,306 nodes')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
