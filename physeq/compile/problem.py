@@ -267,6 +267,12 @@ class Problem(eqx.Module):
             values[symbol] = x if slot.port is None else wiring.spread(x, component.ports.index(slot.port))
         return values
 
+    def element_axes(self, placement: str) -> int:
+        """Trailing axes of element arrays of a placement: 2 for dense bundles, else 1."""
+        system = self.lowered.derivation.system
+        placed = system.placement(placement)
+        return len(placed.pattern.parameter_shape(system.sizes(placed)))
+
     @staticmethod
     def _wide(value, like: Array) -> Array:
         shape = jnp.broadcast_shapes(jnp.shape(value), like.shape)

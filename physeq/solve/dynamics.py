@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from physeq.compile.mass import diagonal_mass, has_diagonal_mass, rate_force
 from physeq.errors import ModelError
+from physeq.solve.dense import dense_solve
 from physeq.solve.finder import flatten, held_mask, unflatten
 from physeq.solve.result import State
 
@@ -42,7 +43,7 @@ def velocity(problem: Any, *, projected: bool = True) -> Callable[[State], State
         def free_rate(x: State) -> State:
             f, held = flatten(problem.force(x)), held_mask(problem, x)
             matrix = _mass_matrix(problem, x, held)
-            return unflatten(jnp.linalg.solve(matrix, jnp.broadcast_to(f, f.shape)[..., None])[..., 0], x)
+            return unflatten(dense_solve(matrix, jnp.broadcast_to(f, f.shape)[..., None])[..., 0], x)
 
     if not projected or not problem.bounds:
         return free_rate

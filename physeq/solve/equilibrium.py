@@ -12,27 +12,37 @@ from physeq.errors import ModelError
 from physeq.solve.finder import Finder
 from physeq.solve.fixed_point import FixedPoint
 from physeq.solve.implicit import solve
+from physeq.solve.linear import ConjugateGradients, DenseDirect, LinearSolve
 from physeq.solve.minimise import Minimise
 from physeq.solve.newton import Newton
 from physeq.solve.node_descent import NodeDescent
 from physeq.solve.result import Equilibrium, State, is_traced
 
+# Above this many unknowns a linear system is solved by conjugate gradients instead of a dense factorisation.
+DENSE_LIMIT = 1500
+
 
 def default_finder(model: Any) -> Finder:
     """The finder used when none is named.
 
-    `Minimise` where an energy exists and nothing is bounded; `NodeDescent` for bounded energies; `FixedPoint` to a
-    tolerance where every node has a declared closed-form equilibrium and no other finder fits; else `Newton`.
+    `LinearSolve` for linear systems with a quadratic cost; `FixedPoint` to a tolerance where components declare their
+    closed-form equilibrium; `Newton` without an energy; `NodeDescent` for bounded energies; else `Minimise`.
     """
-    structure = model.derivation.structure
+    structure, cost = model.derivation.structure, model.derivation.cost
+    single = jnp.result_type(float) == jnp.float32
+    tolerance = 1e-6 if single else 1e-12
+    if structure.linear and (cost is None or cost.linear_derivative):
+        size = sum(v.size for v in model.derivation.variables.values() if v.group in model.derivation.locals)
+        small = size <= DENSE_LIMIT or not structure.conservative
+        return LinearSolve(DenseDirect() if small else ConjugateGradients())
     closed = [e for local in model.derivation.locals.values() for e in local.equilibrium.values()]
     declared = any(f.placement.component.minimiser is not None for f in model.derivation.forms)
     if declared and all(e is not None for e in closed):
-        return FixedPoint(1000, tolerance=1e-6 if jnp.result_type(float) == jnp.float32 else 1e-12)
+        return FixedPoint(1000, tolerance=tolerance)
     if not structure.conservative:
         return Newton()
     if structure.bounded:
-        return NodeDescent(2000, tolerance=1e-6 if jnp.result_type(float) == jnp.float32 else 1e-12)
+        return NodeDescent(2000, tolerance=tolerance)
     return Minimise()
 
 

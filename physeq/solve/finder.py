@@ -96,6 +96,13 @@ def per_sample(problem: Any, free: State, function: Callable) -> Any:
     """Map a one-sample function (problem, free) → pytree over the batch of a problem."""
     if not problem.batch:
         return function(problem, free)
+    single, mapped = samples(problem, free)
+    result = jax.vmap(lambda leaves: function(*single(leaves)))(mapped)
+    return jax.tree.map(lambda x: x.reshape(*problem.batch, *x.shape[1:]), result)
+
+
+def samples(problem: Any, free: State) -> tuple[Callable, Any]:
+    """(function leaves of one sample → (problem, free), leaves with the batch flattened to one leading axis)."""
     batch = problem.batch
 
     def spread(x, trailing):
@@ -105,24 +112,19 @@ def per_sample(problem: Any, free: State, function: Callable) -> Any:
     def tree(values, trailing=1):
         return jax.tree.map(lambda x: spread(x, trailing), values)
 
-    element = {
-        name: len(next(iter(problem.params[name].values())).shape) or 1
-        for name in problem.signals
-        if problem.params.get(name)
-    }
     mapped = (
         tree(problem.held),
         tree({g: {k: c[1] for k, c in own.items()} for g, own in problem.clamps.items()}),
         tree(problem.drives),
-        {name: tree(own, element.get(name, 1)) for name, own in problem.signals.items()},
+        {name: tree(own, problem.element_axes(name)) for name, own in problem.signals.items()},
         None if problem.target is None else spread(problem.target, 1),
         spread(problem.beta, 0),
         tree(problem.static_messages),
         tree(free),
     )
 
-    def single(mapped):
-        held, clamps, drives, signals, target, beta, static, start = mapped
+    def single(leaves):
+        held, clamps, drives, signals, target, beta, static, start = leaves
         one = dataclasses.replace(
             problem,
             held=held,
@@ -134,10 +136,9 @@ def per_sample(problem: Any, free: State, function: Callable) -> Any:
             static_messages=static,
             batch=(),
         )
-        return function(one, start)
+        return one, start
 
-    result = jax.vmap(single)(mapped)
-    return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), result)
+    return single, mapped
 
 
 def refuse_bounds(model: Any, name: str) -> None:

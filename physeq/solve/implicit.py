@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array
 
+from physeq.solve.dense import dense_solve
 from physeq.solve.finder import Finder, default_tolerance, flatten, held_mask, per_sample, unflatten
 from physeq.solve.newton import flat_bounds
 from physeq.solve.result import State
@@ -44,7 +45,7 @@ def adjoint(problem: Any, free: State, cotangent: State) -> State:
             matrix = -jax.jacrev(force)(x)
             alive = ~fixed
             matrix = jnp.where(alive[:, None] & alive[None, :], matrix, jnp.eye(x.size, dtype=x.dtype))
-            return unflatten(jnp.linalg.solve(matrix.T, right), state)
+            return unflatten(dense_solve(matrix.T, right), state)
         _, pull = jax.vjp(force, x)
 
         def operator(a):

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from physeq.solve.dense import dense_solve
 from physeq.solve.finder import Finder, default_tolerance, flatten, held_mask, per_sample, unflatten
 from physeq.solve.result import State, outcome_of
 
@@ -53,7 +54,7 @@ class Newton(Finder):
         jacobian = jax.jacfwd(force)
         tolerance = self.tolerance
         if tolerance is None:
-            scale = jnp.max(jnp.abs(jnp.where(held, 0.0, jnp.diagonal(jacobian(start)))))
+            scale = jnp.max(jnp.abs(jnp.where(held, 0.0, flatten(problem.curvature(free)))))
             tolerance = default_tolerance(start.dtype) * jnp.where(jnp.isfinite(scale) & (scale > 0), scale, 1.0)
 
         def unfinished(carry):
@@ -66,7 +67,7 @@ class Newton(Finder):
             fixed = held | at_bound
             matrix = jnp.where(fixed[:, None], jnp.eye(x.size, dtype=x.dtype), -jacobian(x))
             right = jnp.where(held, 0.0, jnp.where(at_bound, jnp.clip(x + f, lower, upper) - x, f))
-            delta = jnp.linalg.solve(matrix, right)
+            delta = dense_solve(matrix, right)
             merit = jnp.sum(r**2)
 
             def try_step(inner):
@@ -91,12 +92,13 @@ class Newton(Finder):
         x, _, r, steps, _ = jax.lax.while_loop(unfinished, advance, carry)
         residual = jnp.max(jnp.abs(r), initial=0.0)
         # A step that no longer reduces the residual at round-off is as converged as it gets.
-        floor = 100 * jnp.finfo(x.dtype).eps * _force_scale(problem, free, x, jacobian)
+        floor = 100 * jnp.finfo(x.dtype).eps * _force_scale(problem, unflatten(x, free))
         return unflatten(x, free), residual, steps, outcome_of(residual, jnp.maximum(tolerance, floor))
 
 
-def _force_scale(problem: Any, free: State, x: Array, jacobian) -> Array:
-    scale = jnp.max(jnp.abs(jacobian(x)) @ jnp.abs(x)[:, None], initial=0.0)
+def _force_scale(problem: Any, free: State) -> Array:
+    """Size of the terms that cancel in the force: curvature times state."""
+    scale = jnp.max(jnp.abs(flatten(problem.curvature(free))) * (1 + jnp.abs(flatten(free))), initial=0.0)
     return jnp.where(jnp.isfinite(scale), scale, 0.0)
 
 
