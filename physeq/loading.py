@@ -18,6 +18,10 @@ from physeq.variant import Variant
 SYSTEMS = "systems"
 
 
+class SystemNotFound(ModelError):
+    """No system, or no variant of it, has the name that was asked for."""
+
+
 @dataclass(frozen=True)
 class LoadedSystem:
     """A system's folder and what its `model.py` offers.
@@ -52,9 +56,12 @@ class LoadedSystem:
         """The variant of that name.
 
         Raises:
-            ModelError: there is none; the message lists what there is.
+            SystemNotFound: there is none; the message lists what there is.
         """
-        return self.variants[choose(f"system {self.name!r}: variant", name, self.variants)]
+        try:
+            return self.variants[choose(f"system {self.name!r}: variant", name, self.variants)]
+        except ModelError as error:
+            raise SystemNotFound(str(error)) from None
 
     def experiments(self) -> dict[str, Path]:
         """{name: file} of the experiments (`*.toml`) beside `model.py`."""
@@ -75,8 +82,8 @@ def load_system(spec: str | Path) -> LoadedSystem:
             variant is meant.
 
     Raises:
-        ModelError: nothing is there, `model.py` fails or has no `variants`, or there is no such variant; the message
-            lists what there is.
+        SystemNotFound: there is no such system or variant; the message lists what there is.
+        ModelError: its `model.py` fails or has no `variants`.
     """
     place, chosen = _split(str(spec))
     path = _model_file(place)
@@ -106,9 +113,9 @@ def _model_file(place: str) -> Path:
     if place in known:
         return known[place] / "model.py"
     if path.is_dir() and path.resolve() != Path.cwd().resolve():
-        raise ModelError(f"{place}: this folder has no model.py; make one with `physeq new NAME`")
+        raise SystemNotFound(f"{place}: this folder has no model.py; make one with `physeq new NAME`")
     there = f"in ./{SYSTEMS} there are {', '.join(known)}" if known else f"no systems are in ./{SYSTEMS} here"
-    raise ModelError(
+    raise SystemNotFound(
         f"there is no system {place!r}.{suggestion(place, known)} Give a folder, a model.py, or a name; {there}."
     )
 

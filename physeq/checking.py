@@ -1,0 +1,231 @@
+"""What `physeq check` does: structure, consistency and gradient audits of one variant, with the limits that decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from physeq.errors import ModelError, PhyseqError
+from physeq.interface import System
+from physeq.learn import (
+    Audit,
+    BackpropagationThroughTime,
+    Centered,
+    Consistency,
+    EquilibriumPropagation,
+    LearningRule,
+    OneSided,
+    audit,
+    consistency,
+)
+from physeq.learn.audit import refusal
+from physeq.names import name_of
+from physeq.registry import build, registry
+from physeq.solve import EulerSteps, Finder, FixedPoint, NodeDescent, Outside, default_finder
+from physeq.variant import Variant
+
+ALL = "all"
+_EXACT = ("implicit-differentiation", "finite-differences")  # compared with each other by `consistency`
+_SAMPLES = 4
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Largest differences that pass; `slope` is the tolerance on the order in β, None where rounding hides it."""
+
+    force: float = 1e-12
+    lowerings: float = 1e-12
+    implicit: float = 1e-6
+    gradient: float = 1e-6
+    slope: float | None = 0.1
+
+
+LIMITS = {"double": Limits(), "single": Limits(1e-4, 1e-4, 0.05, 0.05, None)}
+
+
+@dataclass(frozen=True)
+class VariantCheck:
+    """The check of one variant; `error` says why nothing could be compared."""
+
+    variant: str
+    structure: dict[str, Any] | None
+    consistency: Consistency | None
+    audits: tuple[Audit, ...]
+    limits: Limits
+    error: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether all that applies is within its limits; refused rules do not count."""
+        return self.error is None and not self.faults
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is outside its limits, in words."""
+        found = []
+        if self.consistency is not None:
+            for name, limit in (
+                ("force_vs_autodiff", self.limits.force),
+                ("lowerings", self.limits.lowerings),
+                ("implicit_vs_finite_differences", self.limits.implicit),
+            ):
+                value = getattr(self.consistency, name)
+                if value is not None and not value <= limit:
+                    found.append(f"{name.replace('_', ' ')} is {value:.2g}, above {limit:.0e}")
+        for one in self.audits:
+            if (fault := self.fault(one)) is not None:
+                found.append(f"{label(one.rule)}: {fault}")
+        return tuple(found)
+
+    def fault(self, one: Audit) -> str | None:
+        """What is wrong with an audit, or None. Backpropagation through a fixed budget is reported, not judged."""
+        if not one.admissible or isinstance(one.rule, BackpropagationThroughTime):
+            return None
+        if one.best is None or one.best.relative_error is None:
+            return "no estimate settled"
+        error = one.best.relative_error
+        # One-sided estimates at the least β are still biased: their order tells whether the bias vanishes.
+        if one.order != 1 and error > self.limits.gradient:
+            return f"relative error {error:.2g}, above {self.limits.gradient:.0e}"
+        if one.order is None or self.limits.slope is None or _at_floor(one, self.limits):
+            return None
+        if one.slope is None or abs(one.slope - one.order) > self.limits.slope:
+            found = "no clean slope" if one.slope is None else f"slope {one.slope:.3f}"
+            return f"{found} in β, where {one.order} is promised"
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "variant": self.variant,
+            "structure": self.structure,
+            "consistency": None if self.consistency is None else self.consistency.to_dict(),
+            "audits": [
+                one.to_dict() | {"variant": self.variant, "nudge": nudge_mode(one.rule), "fault": self.fault(one)}
+                for one in self.audits
+            ],
+            "faults": list(self.faults),
+            "error": self.error,
+            "passed": self.passed,
+        }
+
+
+def check_variant(
+    name: str, variant: Variant, rules: Sequence[str] = (ALL,), *, precision: str = "double", seed: int = 0
+) -> VariantCheck:
+    """Build a variant with its default options and check it at drawn parameters.
+
+    Args:
+        name, variant: what is checked.
+        rules: names of rules to audit, or "all".
+        precision: which limits apply; the arrays have JAX's own precision.
+        seed: of parameters, data and random nudges.
+    """
+    structure = None
+    limits = LIMITS[precision]
+    try:
+        system = variant.build()
+        structure = system.derive().structure.to_dict()
+        model = system.compile()
+        params = model.init_parameters(jax.random.key(seed))
+        inputs, target = probe(variant, system, seed)
+        found = consistency(model, params, inputs, target, seed=seed)
+    except PhyseqError as error:
+        return VariantCheck(name, structure, None, (), limits, str(error))
+    audits = []
+    for rule, reason in rules_for(model, rules):
+        if reason is not None:
+            audits.append(refusal(rule, reason, seed))
+            continue
+        try:
+            rule.check(model)
+        except ModelError as error:
+            audits.append(refusal(rule, str(error), seed))
+            continue
+        try:
+            audits.append(audit(model, params, rule, inputs, target, seed=seed))
+        except PhyseqError as error:
+            return VariantCheck(name, structure, found, tuple(audits), limits, f"{label(rule)}: {error}")
+    return VariantCheck(name, structure, found, tuple(audits), limits)
+
+
+def probe(variant: Variant, system: System, seed: int) -> tuple[Any, Any]:
+    """A small batch of inputs and targets: the variant's own, or uniform in [0, 1]."""
+    if variant.probe is not None:
+        return variant.probe(system, seed)
+    random = np.random.default_rng(seed)
+    inputs = {entry.name: random.uniform(0.0, 1.0, (_SAMPLES, entry.size)) for entry in system.inputs}
+    if system.cost is None or system.outputs is None:
+        return inputs, None
+    size = system.readout.size if system.readout else system.outputs.size
+    return inputs, random.uniform(0.0, 1.0, (_SAMPLES, size))
+
+
+def rules_for(model: Any, names: Sequence[str]) -> list[tuple[LearningRule, str | None]]:
+    """(rule, why it cannot be audited or None) for every asked rule and kind of nudging that fits the model."""
+    chosen = [n for n in registry()["rule"] if n not in _EXACT] if ALL in names else list(names)
+    found: list[tuple[LearningRule, str | None]] = []
+    for name in chosen:
+        if name == "equilibrium-propagation":
+            found += [(rule, None) for rule in _equilibrium_propagation(model)]
+        elif name == "backpropagation-through-time":
+            finder = _budget(model)
+            reason = (
+                "its finder must be given: without closed-form local equilibria no fixed number of steps is natural"
+            )
+            found.append((BackpropagationThroughTime(finder or EulerSteps()), None if finder else reason))
+        else:
+            found.append((build("rule", name, f"rule {name}"), None))
+    return found
+
+
+def _equilibrium_propagation(model: Any) -> list[LearningRule]:
+    """Centered and one-sided nudging, also outside the map where the map is how the model settles."""
+    kinds = (Centered(0.01), OneSided(0.01))
+    found: list[LearningRule] = [EquilibriumPropagation(nudging) for nudging in kinds]
+    if isinstance(default_finder(model), FixedPoint):
+        outside = FixedPoint(nudge=Outside())
+        found += [EquilibriumPropagation(nudging, nudged=outside) for nudging in kinds]
+    return found
+
+
+def _budget(model: Any) -> Finder | None:
+    closed = [e for local in model.derivation.locals.values() for e in local.equilibrium.values()]
+    if not all(e is not None for e in closed):
+        return None
+    for finder in (FixedPoint(500), NodeDescent(500)):
+        if isinstance(finder, FixedPoint) and not isinstance(default_finder(model), FixedPoint):
+            continue  # synchronous steps may swing for ever where descent is the default
+        try:
+            finder.check(model)
+        except ModelError:
+            continue
+        return finder
+    return None
+
+
+def _at_floor(one: Audit, limits: Limits) -> bool:
+    """Whether even the largest nudges are exact to rounding, so that there is no slope to see."""
+    errors = [point.relative_error for point in one.curve if point.relative_error is not None]
+    return bool(errors) and max(errors) <= limits.gradient * 1e-2
+
+
+def nudge_mode(rule: LearningRule) -> str | None:
+    """ "inside" or "outside" for rules whose nudged phases iterate the map, else None."""
+    finder = getattr(rule, "nudged", None) or getattr(rule, "free", None)
+    return name_of(finder.nudge) if isinstance(finder, FixedPoint) else None
+
+
+def label(rule: LearningRule) -> str:
+    """A rule in a few words.
+
+    >>> label(EquilibriumPropagation(Centered(0.1)))
+    'equilibrium-propagation, centered'
+    """
+    nudging = getattr(rule, "nudging", None)
+    parts = [name_of(rule), None if nudging is None else name_of(nudging), nudge_mode(rule)]
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,69 @@
+"""`physeq derive`: equations and update rules of a system."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from physeq.commands._arguments import RuleOption, System, check_rule_name, load, one_variant
+from physeq.commands._shared import SCHEMA, Result, WrongUse, command, note, out, to_json
+
+
+class Format(Enum):
+    """How the page is written."""
+
+    MARKDOWN = "md"
+    LATEX = "tex"
+    HTML = "html"
+    JSON = "json"
+
+
+@command
+def derive(
+    system: System,
+    rule: RuleOption = None,
+    format: Annotated[Format | None, typer.Option("--format", help="By default that of FILE, else md.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file instead of standard output.")
+    ] = None,
+) -> Result:
+    """Print the equations of motion, the steady state and the update rules of a system."""
+    from physeq.registry import build
+    from physeq.report import derivation_page
+
+    kind = _format(format, output)
+    if rule is not None:
+        check_rule_name(rule)
+    found = load(system)
+    name = one_variant(found)
+    derivation = found.variants[name].build().derive()
+    chosen: Any = None if rule is None else build("rule", rule, f"rule {rule}")
+    page = derivation_page(derivation, chosen)
+    if kind is Format.JSON:
+        text = to_json({"schema": SCHEMA, "system": found.name, "variant": name, **page.to_dict()})
+    else:
+        text = {Format.MARKDOWN: page.to_markdown, Format.LATEX: page.to_latex, Format.HTML: page.to_html}[kind]()
+    if output is None:
+        out().file.write(text.rstrip("\n") + "\n")
+    else:
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+        except OSError as error:
+            raise WrongUse(f"{output}: cannot be written: {error.strerror}") from None
+        note(f"wrote {output}")
+    return Result()
+
+
+def _format(given: Format | None, output: Path | None) -> Format:
+    if given is not None or output is None:
+        return given or Format.MARKDOWN
+    suffix = output.suffix.removeprefix(".").lower()
+    suffix = {"markdown": "md", "htm": "html"}.get(suffix, suffix)
+    try:
+        return Format(suffix)
+    except ValueError:
+        raise WrongUse(f"{output}: name it .md, .tex, .html or .json, or say --format") from None
