@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
+from html import escape
 from typing import Any
 
 from physeq import compile as _compile
+from physeq import report as _report
 from physeq import solve as _solve
 from physeq import symbolic as _symbolic
 
@@ -18,12 +21,63 @@ class Model(_compile.Model):
         return _solve.equilibrium(self, params, inputs, **options)
 
 
+class Derivation(_symbolic.Derivation):
+    """What was derived of a system, printable: `print(d)` for a screenful, notebooks and files for the whole page.
+
+    Attributes are those of `physeq.symbolic.Derivation`. `rule` is a `LearningRule`, by default
+    `EquilibriumPropagation()`; its phases and the updates of all parameters are on the page.
+
+    >>> import physeq as pq
+    >>> network = pq.System(pq.complete(4), edges=pq.electrical.resistor(), ground=0, inputs=[1], outputs=[2],
+    ...                     cost=(pq.electrical.v - pq.target("y")) ** 2 / 2)
+    >>> print(network.derive().to_text().splitlines()[3])
+      Σ[j ∈ N[i]] g[i, j] (v[i] - v[j]) = 0
+    """
+
+    def to_document(self, rule: Any = None) -> _report.Document:
+        """The page as a document of SymPy expressions; see `physeq.report.derivation_page`."""
+        return _report.derivation_page(self, rule)
+
+    def to_markdown(self, rule: Any = None) -> str:
+        """The page as Markdown."""
+        return self.to_document(rule).to_markdown()
+
+    def to_latex(self, rule: Any = None) -> str:
+        """The page as a LaTeX file."""
+        return self.to_document(rule).to_latex()
+
+    def to_html(self, rule: Any = None) -> str:
+        """The page as one self-contained HTML file."""
+        return self.to_document(rule).to_html()
+
+    def to_text(self, rule: Any = None) -> str:
+        """Class, equations of motion, updates and structure as plain text."""
+        return _report.summary(self, rule)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"Derivation({self.system!r}, {self.structure.system_class.value})"
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+    def _repr_html_(self) -> str:
+        # A frame keeps the page's style sheet from the notebook's.
+        return f'<iframe srcdoc="{escape(self.to_html())}" style="width:100%;height:45rem;border:0"></iframe>'
+
+    def _repr_latex_(self) -> str:
+        return _report.motion_latex(self)
+
+
 class System(_symbolic.System):
     __doc__ = _symbolic.System.__doc__
 
-    def derive(self, *, per_element: Iterable[str] = ()) -> _symbolic.Derivation:
-        """Derive equations, steady state, update rules and structure; see `physeq.derive`."""
-        return _symbolic.derive(self, per_element=per_element)
+    def derive(self, *, per_element: Iterable[str] = ()) -> Derivation:
+        """Derive equations, steady state, update rules and structure; see `physeq.derive`. The result prints itself."""
+        found = _symbolic.derive(self, per_element=per_element)
+        return Derivation(**{field.name: getattr(found, field.name) for field in dataclasses.fields(found)})
 
     def compile(self, *, per_element: Iterable[str] = ()) -> Model:
         """Derive and compile; `per_element` names bundles to evaluate element by element."""

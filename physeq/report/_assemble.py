@@ -31,11 +31,12 @@ def tidy(expr: sp.Expr) -> sp.Expr:
     """
     if expr.has(sp.Piecewise) or not expr.free_symbols:
         return expr
-    parts = [
-        min([e, sp.factor_terms(e, sign=False)], key=lambda e: (width(latex(e)), len(latex(e))))
-        for e in sp.Add.make_args(expr)
-    ]
-    return sp.Add(*parts)
+    parts = [_shortest([e, sp.factor_terms(e, sign=False)]) for e in sp.Add.make_args(expr)]
+    return _shortest([sp.Add(*parts), sp.factor_terms(expr, sign=False)])
+
+
+def _shortest(candidates: list[sp.Expr]) -> sp.Expr:
+    return min(candidates, key=lambda e: (width(latex(e)), len(latex(e))))
 
 
 def is_symmetric(placement: Placement) -> bool:
@@ -109,8 +110,8 @@ def at_node(names: Names, variable: Variable, nodes: NodeClass | None, term: Ter
 
 
 def _meets(names: Names, placement: Placement, slot: Slot, nodes: NodeClass) -> bool:
-    port = placement.component.ports.index(slot.port)
-    return bool(touched(names.system, placement, port)[nodes.indices].any())
+    ports = [0, 1] if is_symmetric(placement) else [placement.component.ports.index(slot.port)]
+    return any(touched(names.system, placement, port)[nodes.indices].any() for port in ports)
 
 
 def _received(names: Names, placement: Placement, slot: Slot, expr: sp.Expr, merged: bool = False) -> sp.Expr:

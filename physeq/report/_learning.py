@@ -14,6 +14,7 @@ import sympy as sp
 from physeq.errors import ModelError
 from physeq.report._assemble import tidy, total
 from physeq.report._locality import locality, only_held, reading
+from physeq.report._motion import has_steady_form
 from physeq.report._naming import Names, shown_name
 from physeq.report._operators import Chain, Change, Contrast, Scaled, Slope, TotalSlope
 from physeq.report._steady import cost_symbol, energy_symbol, nudge_symbol, readout_density, readout_index, readout_term
@@ -61,7 +62,11 @@ def learning(names: Names, rule: Any) -> Section:
     if names.derivation.cost is None:
         return Section("Learning", [Note("The system declares no cost, so that there is nothing to learn.")])
     if reason is not None:
-        return Section(title, [Warning(f"Refused for this system. {reason}")])
+        return Section(title, [Warning(f"Refused for this system: {reason}.")])
+    if not has_steady_form(names):
+        return Section(
+            title, [Warning("Not derived: nodes of one group differ in their unknown, see the steady state.")]
+        )
     phases = rule.phases()
     if not phases:
         text = "The rule computes the exact gradient of the cost; it has no phases and measures nothing on the system."
@@ -128,7 +133,7 @@ def contrast(body: sp.Expr, measured: tuple[Measured, ...], factor: sp.Expr = sp
 def _objective(names: Names, rule: Any) -> list:
     text = {
         "cost": "the cost at the free steady state, averaged over the batch",
-        "curvature-weighted cost": "the curvature-weighted cost that an outside nudge descends, averaged over the batch",
+        "curvature-weighted cost": "the curvature-weighted cost of an outside nudge, averaged over the batch",
     }.get(rule.objective.value, rule.objective.value)
     return [
         "The rule estimates the gradient of ",

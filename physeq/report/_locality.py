@@ -71,8 +71,8 @@ def locality(names: Names, measured) -> Iterator[Block]:
         header = ["Parameter", "Number", "Measured", "Where", "In phases", "Stored per element"]
         yield Table(header, rows)
         yield Paragraph(
-            "Stored: the measured number of each phase but the last, until the last one is over; batches add to it. Inputs "
-            "and clamped nodes are known and need no measurement."
+            "Stored: the measured number of each phase but the last, until the last one is over; batches add to it. "
+            "Inputs and clamped nodes are known and need no measurement."
         )
     if names.system.readout is not None:
         yield Paragraph(

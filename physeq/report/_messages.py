@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 
 from physeq.report._assemble import around, gathered, is_symmetric, tidy
-from physeq.report._motion import drives
+from physeq.report._motion import drives, has_steady_form
 from physeq.report._naming import Names, raised, word
 from physeq.report._operators import Chain, Written
 from physeq.report._steady import nudge_symbol
@@ -21,10 +21,16 @@ def messages(names: Names) -> Section:
     """The section on messages: H, local energy, force and closed-form equilibrium per group."""
     blocks: list[Block] = [
         Paragraph(
-            "The compiled model evaluates sums over elements once per bundle, as messages; all else is local to a node. "
+            "The compiled model evaluates sums over elements once per bundle, as messages; all else is local. "
             "These are the expressions that it runs."
         )
     ]
+    if not has_steady_form(names):
+        text = "Groups whose nodes differ in their unknown are not compiled; "
+        text += "nodes of one kind belong in a group of their own."
+        return Section("As executed", [Note(text)])
+    if names.derivation.structure.constraints:
+        blocks.append(Note("Constraint forces are not in these expressions: constrained systems are not solved yet."))
     groups = list(names.derivation.locals.items())
     for group, local in groups:
         inner = list(_of_group(names, local))
@@ -161,7 +167,7 @@ def _equilibrium(names: Names, local: LocalForm, v) -> Iterator[Block]:
         value = _clipped(names, local, v, tidy(localised(names, local, pushed)))
         yield Equation(Chain("leftarrow", x, value), label="local step" if found is free else "nudged step", note=text)
     if free is None and not v.internal:
-        yield Note(["No closed form of the local equilibrium of ", Math(x), " is known; solvers take Newton steps."])
+        yield Note(["No closed form of the local equilibrium of ", Math(x), " is known."])
 
 
 def _clipped(names: Names, local: LocalForm, v, value: sp.Expr) -> sp.Expr:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+import numpy as np
 import sympy as sp
 
 from physeq.report._assemble import at_node, gathered, tidy, total
@@ -23,18 +25,19 @@ def motion(names: Names) -> Section:
     d = names.derivation
     blocks: list[Block] = [
         Paragraph(
-            "Every unknown obeys the Euler–Lagrange–Rayleigh equation: the inertial, conservative and dissipative terms "
-            "that the components declare balance the forces and the constraint forces. The class of the whole system is "
-            f"{d.structure.system_class.value}."
+            "Every unknown obeys the Euler–Lagrange–Rayleigh equation: the inertial, conservative and dissipative "
+            "terms that the components declare balance the forces and the constraint forces. The class of the whole "
+            f"system is {d.structure.system_class.value}."
         )
     ]
     for v in d.variables.values():
         if v.group in d.held:
             continue
+        held = clamped_mask(names.system, v.group, v.coordinate) if not v.internal else np.zeros(v.size, bool)
         for nodes in v.classes:
-            if not v.internal and clamped_mask(names.system, v.group, v.coordinate)[nodes.indices].all():
-                continue
-            blocks += _of_class(names, v, nodes)
+            free = nodes.indices[~held[nodes.indices]]
+            if free.size:
+                blocks += _of_class(names, v, replace(nodes, indices=free))
     blocks += _bounds(names)
     blocks += _constraints(names)
     return Section("Equations of motion", blocks)
@@ -46,6 +49,8 @@ def _of_class(names: Names, v: Variable, nodes: NodeClass) -> Iterator[Block]:
     where = [f"Group {v.group}" if not v.internal else f"Inside each element of {v.group}"]
     if len(v.classes) > 1:
         where.append(f", {_labels(names, v, nodes)}")
+    if len(names.derivation.group_variables(v.group)) > 1:
+        where += [", ", Math(coordinate)]
     where.append(f" ({_ORDERS[nodes.order]})")
     if nodes.reduced:
         rate = names.state(v.group, v.coordinate, 1, indices)
@@ -124,8 +129,8 @@ def _bounds(names: Names) -> Iterator[Block]:
             [
                 f"Bounds of {placement.component.name} on {placement.groups[0]}: ",
                 Math(chain),
-                f". The {what} is projected on this interval: where it lies on a bound, its equation holds as an inequality, "
-                "and the bound supplies the missing force.",
+                f". The {what} is projected on this interval: where it lies on a bound, its equation holds as an "
+                "inequality, and the bound supplies the missing force.",
             ]
         )
 
@@ -141,16 +146,23 @@ def bound_chains(names: Names) -> Iterator[tuple]:
                 yield placement, symbol, Chain("le", *sides)
 
 
+def has_steady_form(names: Names) -> bool:
+    """Whether every free group has one kind of unknown, so that the steady state is one function of the unknowns."""
+    return all(v.uniform for v in names.derivation.variables.values() if v.group not in names.derivation.held)
+
+
 def totals(names: Names) -> Iterator[Equation]:
-    """The declared energies summed over the system: T, R where it does not become the energy, and forces' absence."""
+    """The declared energies summed over the system, as far as the steady-state function does not hold them."""
     d = names.derivation
     moving = [v for v in d.variables.values() if not v.reduced]
+    mixed = not has_steady_form(names)
     for attribute, candidates, text in (
+        ("potential", ["V", r"\mathcal{V}", r"E_{\mathrm{pot}}"], "potential energy"),
         ("kinetic", ["T", r"\mathcal{T}", r"E_{\mathrm{kin}}"], "kinetic energy"),
         ("dissipation", ["R", r"\mathcal{R}", r"R_{\mathrm{tot}}"], "Rayleigh dissipation function"),
     ):
-        if attribute == "dissipation" and not moving:
-            continue  # the co-content is the energy of the steady state, printed there
+        if (attribute == "dissipation" and not moving and not mixed) or (attribute == "potential" and not mixed):
+            continue  # part of the steady-state function
         parts = [total(names, getattr(p.component, attribute), p) for p in names.system.placements]
         if any(part != 0 for part in parts):
             yield Equation(names.quantity(attribute, candidates, f"total {text}"), Written(*parts), label=text)

@@ -169,7 +169,8 @@ class Names:
             ports = ", ".join(placement.component.ports)
             meaning = f"the {self.system.count(placement)} elements ({ports}) of bundle {shown_name(placement.name)}"
         if isinstance(placement.pattern, OneToOne):
-            meaning = f"the {self.system.count(placement)} elements of bundle {shown_name(placement.name)}; element i joins nodes i"
+            meaning = f"the {self.system.count(placement)} elements of bundle {shown_name(placement.name)}"
+            meaning += "; element i joins nodes i"
         candidates = [word(placement.name), rf"\mathcal{{E}}_{{{word(placement.name)}}}"]
         return self.symbol(("elements", placement.name), candidates, meaning)
 

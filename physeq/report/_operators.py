@@ -1,6 +1,6 @@
 """Mathematics that pages write and SymPy has no class for: sums over sets, values in a phase, updates, chains.
 
-Each carries its parts as arguments, so that a page's formulas can be substituted into, searched for symbols and evaluated.
+Each carries its parts as arguments, so that a page's formulas can be substituted into, searched and evaluated.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 
 from physeq.report._assemble import at_node, gathered, total
-from physeq.report._motion import drives, equation_indices
+from physeq.report._motion import constraint_forces, drives, equation_indices, has_steady_form
 from physeq.report._naming import Names
 from physeq.report._operators import Scaled, Slope, Written, sum_over
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
@@ -137,18 +137,19 @@ def pull(names: Names, v: Variable) -> sp.Expr:
 
 def energy_section(names: Names, more: Iterator[Equation]) -> Section:
     """The energies of the whole system."""
-    d, symbol = names.derivation, energy_symbol(names)
-    kind = "co-content" if is_content(names) else "energy"
-    text = {
-        True: "Its stationary points are the steady states. ",
-        False: "The forces that no energy has are not in it; they stand in the equations of motion. ",
-    }[d.structure.conservative]
-    blocks: list[Block] = [Paragraph([f"With all rates at rest, the system has the {kind} ", Math(symbol), ". ", text])]
-    if is_content(names):
-        blocks[0] = Paragraph(
-            ["The unknowns are rates; the system has the co-content ", Math(symbol), ", a function of them. ", text]
-        )
-    blocks.append(Equation(symbol, energy_terms(names), label=kind))
+    d = names.derivation
+    blocks: list[Block] = []
+    if has_steady_form(names):
+        symbol, kind = energy_symbol(names), "co-content" if is_content(names) else "energy"
+        lead = "The unknowns are rates" if is_content(names) else "With all rates at rest"
+        text = [
+            f"{lead}, and the steady state is governed by the {kind} ",
+            Math(symbol),
+            ", a function of the unknowns. ",
+        ]
+        if not d.structure.conservative:
+            text.append("Forces that no energy has are not in it; they stand in the equations of motion.")
+        blocks += [Paragraph(text), Equation(symbol, energy_terms(names), label=kind)]
     blocks += more
     if d.cost is not None:
         blocks.append(Equation(cost_symbol(names), cost_terms(names), label="cost"))
@@ -170,24 +171,29 @@ def steady(names: Names) -> Section:
     """The steady state, and the nudged one."""
     d, energy = names.derivation, energy_symbol(names)
     free = [v for v in d.variables.values() if v.group in d.locals]
+    if not has_steady_form(names):
+        mixed = ", ".join(sorted({v.group for v in free if not v.uniform}))
+        text = f"Nodes of {mixed} differ in their unknown, coordinate or rate: no one function of the unknowns governs "
+        return Section(
+            "Steady state", [Note(text + "the steady state; nodes of one kind belong in a group of their own.")]
+        )
     algebraic = all(c.order is Order.ALGEBRAIC for v in free for c in v.classes)
     blocks: list[Block] = []
     rest = "The equations are algebraic" if algebraic else "All rates vanish in the equations of motion"
     if d.structure.conservative:
-        blocks.append(Paragraph([f"{rest}: the steady state is a stationary point of ", Math(energy), ","]))
+        under = " under the constraints" if d.structure.constraints else ""
+        blocks.append(Paragraph([f"{rest}: the steady state is a stationary point of ", Math(energy), f"{under},"]))
         for v in free:
             x = names.state(v.group, v.coordinate, int(v.reduced), equation_indices(names, v))
-            label = f"group {v.group}" if len(free) > 1 else None
-            blocks.append(Equation(Slope(energy, x), sp.S.Zero, label=label))
+            label = f"group {v.group}" if len({w.group for w in free}) > 1 else None
+            blocks.append(Equation(Slope(energy, x), gathered(constraint_forces(names, v, None)), label=label))
     else:
         blocks.append(Paragraph(f"{rest}; what is left is the balance of forces:"))
         for v in free:
             blocks.append(Equation(steady_condition(names, v), sp.S.Zero, label=f"group {v.group}"))
     if d.structure.bounded:
         blocks.append(
-            Note(
-                "Bounded unknowns satisfy this as a complementarity: the force may push against a bound that is reached."
-            )
+            Note("Bounded unknowns satisfy this as a complementarity: at a bound, the force may push against it.")
         )
     if d.cost is not None:
         blocks += _nudged(names, energy)
@@ -208,5 +214,7 @@ def _nudged(names: Names, energy: sp.Expr) -> Iterator[Block]:
             continue
         force = -beta * pull(names, v)
         x = names.state(v.group, v.coordinate, int(v.reduced), (names.index(0),))
-        yield Equation(-Scaled(beta, Slope(cost, x)), force, label="nudge", note=f"for the outputs in group {group}")
-        yield Equation(sp.S.Zero, Written(steady_condition(names, v), force), label="nudged state")
+        label = f", group {group}" if len(d.cost.unknowns) > 1 else ""
+        yield Equation(-Scaled(beta, Slope(cost, x)), force, label=f"nudge{label}")
+        balance = Written(steady_condition(names, v), force, *constraint_forces(names, v, None))
+        yield Equation(sp.S.Zero, balance, label=f"nudged output{label}")

@@ -66,10 +66,10 @@ def _summary(derivation: Derivation) -> str:
     )
     kind = "conservative" if structure.conservative else "not conservative"
     return (
-        f"{counted(nodes, 'node')} in {counted(len(system.topology.groups), 'group')}, {counted(elements, 'element')} in "
-        f"{counted(len(system.topology.bundles), 'bundle')}, {counted(trained, 'trained parameter')}. "
-        f"The equations are {structure.system_class.value} and {kind}. Everything below is derived from the declared terms; "
-        "the formulas are the expressions that the compiled model runs."
+        f"{counted(nodes, 'node')} in {counted(len(system.topology.groups), 'group')}, {counted(elements, 'element')} "
+        f"in {counted(len(system.topology.bundles), 'bundle')}, {counted(trained, 'trained parameter')}. "
+        f"The equations are {structure.system_class.value} and {kind}. Everything below is derived from the declared "
+        "terms; the formulas are the expressions that the compiled model runs."
     )
 
 
