@@ -18,10 +18,10 @@ def sparse_hessian(problem: Problem, free: State) -> tuple[np.ndarray, np.ndarra
     The structure is static; values are for one sample (no batch axes). A nudge adds its cost's diagonal.
     """
     offsets, at = {}, 0
-    for group, own in free.items():
-        for key, x in own.items():
+    for group in sorted(free):  # by name, as JAX sorts dicts
+        for key in sorted(free[group]):
             offsets[group, key] = at
-            at += x.shape[-1]
+            at += free[group][key].shape[-1]
     full = problem.full(free)
     held = jnp.zeros(at, bool)
     for (group, key), start in offsets.items():

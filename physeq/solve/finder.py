@@ -58,20 +58,23 @@ def largest_change(new: State, old: State, batch: tuple[int, ...]) -> Array:
     return jnp.broadcast_to(jnp.stack(jnp.broadcast_arrays(*changes)).max(0), batch)
 
 
+def entries(free: State) -> list[tuple[str, str, Array]]:
+    """(group, key, values) in the order of flat vectors: by name, as JAX sorts dicts when they pass a transformation."""
+    return [(group, key, free[group][key]) for group in sorted(free) for key in sorted(free[group])]
+
+
 def flatten(free: State) -> Array:
     """All free unknowns as one vector per batch entry."""
-    return jnp.concatenate([x for values in free.values() for x in values.values()], -1)
+    return jnp.concatenate([x for _, _, x in entries(free)], -1)
 
 
 def unflatten(vector: Array, like: State) -> State:
     """The inverse of `flatten`."""
     result: State = {}
     at = 0
-    for group, values in like.items():
-        result[group] = {}
-        for key, x in values.items():
-            result[group][key] = vector[..., at : at + x.shape[-1]]
-            at += x.shape[-1]
+    for group, key, x in entries(like):
+        result.setdefault(group, {})[key] = vector[..., at : at + x.shape[-1]]
+        at += x.shape[-1]
     return result
 
 
@@ -81,8 +84,7 @@ def held_mask(problem: Any, free: State) -> Array:
         jnp.broadcast_to(problem.clamps[g][k][0], x.shape[-1:])
         if k in problem.clamps.get(g, {})
         else jnp.zeros(x.shape[-1:], bool)
-        for g, values in free.items()
-        for k, x in values.items()
+        for g, k, x in entries(free)
     ]
     return jnp.concatenate(parts)
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from physeq.solve.dense import dense_solve
-from physeq.solve.finder import Finder, default_tolerance, flatten, held_mask, per_sample, unflatten
+from physeq.solve.finder import Finder, default_tolerance, entries, flatten, held_mask, per_sample, unflatten
 from physeq.solve.result import State, outcome_of
 
 
@@ -105,10 +105,9 @@ def _force_scale(problem: Any, free: State) -> Array:
 def flat_bounds(problem: Any, free: State) -> tuple[Array, Array]:
     """Bounds of the flat free vector, infinite where there are none."""
     lows, highs = [], []
-    for group, values in free.items():
-        for key, x in values.items():
-            low, high = problem.bounds.get(group, {}).get(key, (None, None))
-            shape = x.shape[-1:]
-            lows.append(jnp.broadcast_to(jnp.asarray(-jnp.inf if low is None else low, x.dtype), shape))
-            highs.append(jnp.broadcast_to(jnp.asarray(jnp.inf if high is None else high, x.dtype), shape))
+    for group, key, x in entries(free):
+        low, high = problem.bounds.get(group, {}).get(key, (None, None))
+        shape = x.shape[-1:]
+        lows.append(jnp.broadcast_to(jnp.asarray(-jnp.inf if low is None else low, x.dtype), shape))
+        highs.append(jnp.broadcast_to(jnp.asarray(jnp.inf if high is None else high, x.dtype), shape))
     return jnp.concatenate(lows), jnp.concatenate(highs)
