@@ -23,9 +23,7 @@ DIODE = pq.Edge("diode", dissipation=isat * (sp.exp(fall / 0.5) * 0.5 - fall))
 CAPACITOR = pq.Node("capacitor", kinetic=k * phi.dot**2 / 2)
 UNIT = pq.Node("unit", potential=s**2 / 2 - b * sp.tanh(s), dissipation=s.dot**2 / 2)
 SYNAPSE = pq.Edge("synapse", potential=-w * sp.tanh(s.source) * sp.tanh(s.target))
-LOGISTIC = pq.Node(
-    "logistic", potential=pq.xlogx(s) + pq.xlogx(1 - s) - b * s, minimiser=pq.sigmoid(pq.drive + b)
-)
+LOGISTIC = pq.Node("logistic", potential=pq.xlogx(s) + pq.xlogx(1 - s) - b * s, minimiser=pq.sigmoid(pq.drive + b))
 PRODUCT = pq.Edge("product", potential=-w * s.source * s.target)
 
 RING = [[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [5, 0], [0, 3], [1, 4], [1, 4], [2, 2]]
@@ -46,14 +44,21 @@ def _loops(pairs):
 
 
 def _triple():
-    terms = g * (phi.at("a").dot + phi.at("c").dot - 2 * phi.at("b").dot) ** 2 / 2 + u * phi.at("a").dot * phi.at("c").dot / 9
+    terms = (
+        g * (phi.at("a").dot + phi.at("c").dot - 2 * phi.at("b").dot) ** 2 / 2
+        + u * phi.at("a").dot * phi.at("c").dot / 9
+    )
     triple = pq.Component("triple", ports=("a", "b", "c"), dissipation=terms)
     bundles = (
         Bundle("e0", ("nodes", "nodes"), Sparse(RING)),
         Bundle("t", ("nodes", "nodes", "nodes"), Sparse([[0, 1, 3], [5, 4, 2]])),
     )
     return pq.System(
-        Topology((Group("nodes", 6),), bundles), edges={"e0": RESISTOR, "t": triple}, ground=0, inputs=[1, 2], **VOLTAGE_COST
+        Topology((Group("nodes", 6),), bundles),
+        edges={"e0": RESISTOR, "t": triple},
+        ground=0,
+        inputs=[1, 2],
+        **VOLTAGE_COST,
     )
 
 
@@ -119,9 +124,7 @@ def _internal():
     edge = pq.Edge(
         "memory", internal=(i,), potential=g * (i - s.source) ** 2 / 2 + k * (i - s.target) ** 2 / 2 + i**4 / 20
     )
-    return _graph(
-        4, (edge, [[0, 1], [1, 2], [2, 3]]), nodes=UNIT, inputs=[0], outputs=[3], cost=(s - y) ** 2 / 2
-    )
+    return _graph(4, (edge, [[0, 1], [1, 2], [2, 3]]), nodes=UNIT, inputs=[0], outputs=[3], cost=(s - y) ** 2 / 2)
 
 
 def _readout():
@@ -157,7 +160,11 @@ SYSTEMS = {
         6, (SYNAPSE, _loops(RING)), nodes=UNIT, inputs=[0, 1], outputs=[5, 3], cost=(s - y) ** 2 / 2
     ),
     "prototypical": lambda: pq.System(
-        pq.layered([3, 4, 2]), nodes=LOGISTIC, edges=PRODUCT, inputs="input", **UNIT_COST
+        pq.layered([3, 4, 2]),
+        nodes={"hidden": LOGISTIC, "output": LOGISTIC},
+        edges=PRODUCT,
+        inputs="input",
+        **UNIT_COST,
     ),
     "xy": lambda: _graph(
         6,
@@ -195,8 +202,17 @@ def system(name):
 def compiled(name, per_element=False):
     """The compiled system; with `per_element` nothing is lowered to messages."""
     built = system(name)
-    derivation = pq.derive(built, per_element=[p.name for p in built.placements if len(p.component.ports) > 1] if per_element else ())
+    derivation = pq.derive(
+        built, per_element=[p.name for p in built.placements if len(p.component.ports) > 1] if per_element else ()
+    )
     return compile_model(derivation, pq.Model)
+
+
+def separable(name):
+    """Whether some bundle is lowered to messages."""
+    built = system(name)
+    joined = {p.name for p in built.placements if len(p.component.ports) > 1}
+    return bool(joined - compiled(name).derivation.per_element)
 
 
 def data(name, seed=0, batch=()):

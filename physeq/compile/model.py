@@ -98,11 +98,12 @@ class Model(eqx.Module):
         Raises:
             ModelError: wrong shapes, missing inputs, NaN in concrete data.
         """
-        arrays = self._inputs(inputs)
-        target = None if target is None else self._target(target)
+        arrays, target = self.check_data(inputs, target)
         shapes = [x.shape[:-1] for x in arrays.values()] + ([target.shape[:-1]] if target is not None else [])
         beta = jnp.asarray(beta, self._dtype(params))
         found = jnp.broadcast_shapes(*shapes, beta.shape, batch or ())
+        arrays = {name: _fit(x, found, beta.dtype) for name, x in arrays.items()}
+        target = None if target is None else _fit(target, found, beta.dtype)
         held, clamps = self._clamps(arrays)
         drives: State = {}
         for name, nodes, coordinate in driven_inputs(self.system):
@@ -131,6 +132,14 @@ class Model(eqx.Module):
         problem = dataclasses.replace(problem, bounds=self._bounds(problem))
         static = static_messages(self.lowered, self.wirings, params, held)
         return dataclasses.replace(problem, static_messages=static)
+
+    def check_data(self, inputs: Inputs, target: Array | None = None) -> tuple[dict[str, Array], Array | None]:
+        """({name: input array}, target array or None), checked.
+
+        Raises:
+            ModelError: wrong shapes, missing inputs, NaN in concrete data.
+        """
+        return self._inputs(inputs), None if target is None else self._target(target)
 
     def _inputs(self, inputs: Inputs) -> dict[str, Array]:
         names = [entry.name for entry in self.system.inputs]
@@ -327,8 +336,15 @@ def _merge(a, b, function):
     return function(a, b)
 
 
+def _fit(x: Array, batch: tuple[int, ...], dtype: Any) -> Array:
+    """Data in the parameters' precision, with axes of length one spread over the batch; missing axes stay missing."""
+    if not jnp.issubdtype(x.dtype, jnp.complexfloating):
+        x = x.astype(jnp.finfo(dtype).dtype)
+    return jnp.broadcast_to(x, (*batch[len(batch) - x.ndim + 1 :], x.shape[-1]))
+
+
 def _finite(x: Array, what: str) -> Array:
-    if not isinstance(x, jax.core.Tracer) and not bool(jnp.all(jnp.isfinite(x))):
+    if not isinstance(x, jax.core.Tracer) and not np.isfinite(np.asarray(x)).all():
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(np.asarray(x)))[0])
         raise ModelError(f"{what}: element {at} is {np.asarray(x)[at]}; remove or replace NaN and infinite data")
     return x

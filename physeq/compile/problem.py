@@ -83,13 +83,15 @@ class Problem(eqx.Module):
 
     def start(self, state: State | None = None, dtype: Any = None) -> State:
         """A free state to start from: the given state's free part, or every coordinate's `start` value."""
-        dtype = jnp.result_type(float) if dtype is None else dtype
+        given, dtype = dtype, jnp.result_type(float) if dtype is None else dtype
         free: State = {}
         for group, local in self.lowered.locals.items():
             free[group] = {}
             for v in local.form.variables:
                 if state is not None and group in state:
                     x = jnp.asarray(state[group][v.key])
+                    if given is not None and not jnp.issubdtype(x.dtype, jnp.complexfloating):
+                        x = x.astype(dtype)
                     free[group][v.key] = (
                         jnp.broadcast_to(x, (*self.batch, v.size)) if x.ndim < len(self.batch) + 1 else x
                     )
@@ -142,7 +144,10 @@ class Problem(eqx.Module):
         return dataclasses.replace(self, clamps={}).force(free)
 
     def curvature(self, free: State, groups: Iterable[str] | None = None) -> State:
-        """−∂f_i/∂x_i of every free unknown, 1 on held nodes."""
+        """−∂f_i/∂x_i of every free unknown at fixed messages, 1 on held nodes.
+
+        A node joined to itself counts as its own neighbour: what it sends to itself is kept.
+        """
         result = {}
         for group in self.groups if groups is None else groups:
             local = self.lowered.locals[group]

@@ -117,11 +117,13 @@ class LearningRule(ABC):
             Gradients in the structure of `params`, and a `GradientInfo`.
 
         Raises:
-            ModelError: the rule does not hold for this model.
+            ModelError: the rule does not hold for this model, or the data do not fit it.
             SolveError: a phase did not reach its tolerance.
         """
         self.check(model)
         start = start.state if isinstance(start, Equilibrium) else start
+        # Values can be checked only here: under jit they are not known.
+        inputs, target = model.check_data(inputs, target)
         gradients, info = _jitted(self, model, params, inputs, target, key, start)
         if throw:
             raise_if_failed(info.outcome, jnp.max(info.residual), jnp.max(info.steps), type(self).__name__)

@@ -87,6 +87,9 @@ def equilibrium(
     if not isinstance(finder, Finder):
         raise ModelError(f"finder must be a Finder such as Minimise() or FixedPoint(30), got {finder!r}")
     finder.check(model)
+    # Values can be checked only here; numbers become arrays, so that another β compiles nothing anew.
+    inputs, target = model.check_data(inputs, target)
+    beta = jnp.asarray(beta, jnp.result_type(float)) if isinstance(beta, int | float) else beta
     # Eager calls run compiled, once per shape.
     result = _equilibrium(model, params, inputs, target, beta, _state(start), finder, batch)
     if not throw:

@@ -36,7 +36,9 @@ def test_values_and_derivatives_agree_with_sympy(function):
     for e in (expression, *derivatives):
         e = e.replace(sp.DiracDelta, lambda *_: sp.S.Zero)
         found = np.broadcast_to(evaluate(e, x=jnp.asarray(xs), z=jnp.asarray(zs)), xs.shape)
-        expected = [float(e.subs({x: sp.Float(p, 30), z: sp.Float(q, 30)}).evalf(25)) for p, q in zip(xs, zs, strict=True)]
+        expected = [
+            float(e.subs({x: sp.Float(p, 30), z: sp.Float(q, 30)}).evalf(25)) for p, q in zip(xs, zs, strict=True)
+        ]
         np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
 
 
@@ -91,7 +93,9 @@ def test_masked_branches_have_gradients(branches):
 def test_relations_and_logic():
     expression = sp.Piecewise((1, sp.Or(x < -1, sp.Not(z < 0.5))), (2, sp.Ne(x, 0) & (z >= 0)), (3, True))
     for a, c in [(-2, 0), (0, 1), (1, 0.2), (0, 0.2), (1, -1)]:
-        assert float(evaluate(expression, x=jnp.asarray(float(a)), z=jnp.asarray(float(c)))) == float(expression.subs({x: a, z: c}))
+        assert float(evaluate(expression, x=jnp.asarray(float(a)), z=jnp.asarray(float(c)))) == float(
+            expression.subs({x: a, z: c})
+        )
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64, jnp.complex64])
@@ -102,7 +106,9 @@ def test_dtypes_follow_the_arrays(dtype):
 
 
 def test_named_functions_in_single_precision():
-    everything = sigmoid(x) + softplus(x) + logcosh(x) + xlogx(x) + clip(x, 0, 1) + sp.erf(x) + sp.Heaviside(x) + sp.Max(x, 0)
+    everything = (
+        sigmoid(x) + softplus(x) + logcosh(x) + xlogx(x) + clip(x, 0, 1) + sp.erf(x) + sp.Heaviside(x) + sp.Max(x, 0)
+    )
     everything += sp.Piecewise((sp.sqrt(x), x > 0), (0, True))
     found = evaluate(everything, x=jnp.asarray(0.7, jnp.float32))
     assert found.dtype == jnp.float32
