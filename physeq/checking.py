@@ -174,9 +174,7 @@ def rules_for(model: Any, names: Sequence[str]) -> list[tuple[LearningRule, str 
             found += [(rule, None) for rule in _equilibrium_propagation(model)]
         elif name == "backpropagation-through-time":
             finder = _budget(model)
-            reason = (
-                "its finder must be given: without closed-form local equilibria no fixed number of steps is natural"
-            )
+            reason = "it needs a finder with a fixed number of steps, and no local equilibrium has a closed form here"
             found.append((BackpropagationThroughTime(finder or EulerSteps()), None if finder else reason))
         else:
             found.append((build("rule", name, f"rule {name}"), None))

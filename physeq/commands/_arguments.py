@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -19,11 +21,12 @@ RuleOption = Annotated[
 
 
 def load(spec: str) -> Any:
-    """The system that the command line names."""
+    """The system that the command line names; what its model.py prints is no result."""
     from physeq.loading import SystemNotFound, load_system
 
     try:
-        return load_system(spec)
+        with contextlib.redirect_stdout(sys.stderr):
+            return load_system(spec)
     except SystemNotFound:
         with wrong_use():
             raise

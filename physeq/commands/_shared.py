@@ -33,26 +33,32 @@ class WrongUse(ModelError):
 
 @dataclass(frozen=True)
 class Result:
-    """What a command leaves: the object for `--json`, and its exit status (0 done, 1 failed)."""
+    """What a command leaves: the object for `--json` or a text, for standard output, and its exit status."""
 
     payload: Mapping[str, Any] = field(default_factory=dict)
     status: int = 0
+    text: str | None = None
 
 
 def command(function: Callable[..., Result]) -> Callable[..., None]:
-    """Run a command: errors as one message and a status; with `as_json` its payload as the only standard output."""
+    """Run a command: errors as one message and a status.
+
+    With `as_json` its payload, and of commands that write a document (with `format`) their text, is all that appears on
+    standard output: what a model.py or a library prints goes to standard error.
+    """
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
-        machine = bool(kwargs.get("as_json", False))
-        # What a model.py or a library prints must not mix with the object.
+        machine = bool(kwargs.get("as_json", False)) or getattr(kwargs.get("format"), "value", None) == "json"
         quiet: contextlib.AbstractContextManager = contextlib.redirect_stdout(sys.stderr)
         try:
-            with quiet if machine else contextlib.nullcontext():
+            with quiet if machine or "format" in kwargs else contextlib.nullcontext():
                 result = function(*args, **kwargs)
         except PhyseqError as error:
             _fail(error, 2 if isinstance(error, WrongUse) else 1, machine)
-        if machine:
+        if result.text is not None:
+            print(result.text.rstrip("\n"))
+        elif machine and result.payload:
             emit(result.payload)
         if result.status:
             raise typer.Exit(result.status)

@@ -90,6 +90,10 @@ def _structure_table(structure: dict[str, Any]) -> Table:
         value = structure[key]
         word = "undecided" if value is None else "yes" if value else "no"
         reasons = structure.get(_WHY.get(key, ""), []) if not value else []
+        if key == "linear" and not value and not reasons:
+            reasons = [
+                {"component": "bounds", "placement": name, "what": "a projection"} for name in structure["bounded"]
+            ]
         table.add_row(key, word, _reasons(reasons))
     for key in ("bounded", "constraints"):
         table.add_row(key, "yes" if structure[key] else "no", ", ".join(structure[key]))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from physeq.commands._arguments import RuleOption, System, check_rule_name, load, one_variant
-from physeq.commands._shared import SCHEMA, Result, WrongUse, command, note, out, to_json
+from physeq.commands._shared import SCHEMA, Result, WrongUse, command, note, to_json
 
 
 class Format(Enum):
@@ -47,14 +47,13 @@ def derive(
     else:
         text = {Format.MARKDOWN: page.to_markdown, Format.LATEX: page.to_latex, Format.HTML: page.to_html}[kind]()
     if output is None:
-        out().file.write(text.rstrip("\n") + "\n")
-    else:
-        try:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
-        except OSError as error:
-            raise WrongUse(f"{output}: cannot be written: {error.strerror}") from None
-        note(f"wrote {output}")
+        return Result(text=text)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+    except OSError as error:
+        raise WrongUse(f"{output}: cannot be written: {error.strerror}") from None
+    note(f"wrote {output}")
     return Result()
 
 

@@ -96,7 +96,8 @@ def _experiment(system: Any, wanted: str | None) -> Any:
                 raise WrongUse(f"there is no experiment file {wanted}")
             return _read(Path(wanted))
         with wrong_use():
-            return _read(known[choose(f"experiment of {system.name!r}", wanted, known)])
+            choose(f"experiment of {system.name!r}", wanted, known)
+        return _read(known[wanted])
     fitting = {name: setting for name, path in known.items() if _fits(setting := _read(path), system)}
     if "digits" in fitting or len(fitting) == 1:
         return fitting.get("digits") or next(iter(fitting.values()))

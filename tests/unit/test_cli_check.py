@@ -1,0 +1,88 @@
+"""`physeq check`: the JSON contract, what passes and what fails."""
+
+import pytest
+from cli_runner import shell  # noqa: F401 - a fixture
+
+import physeq as pq
+from physeq.checking import LIMITS, VariantCheck
+from physeq.learn import Audit, Consistency
+from physeq.learn.audit import AuditPoint
+
+KEYS = {"schema", "system", "precision", "structure", "consistency", "audits", "passed"}
+AUDIT = {"rule", "objective", "reference", "admissible", "reason", "best", "slope", "curve", "seed"}
+
+
+def test_contract_and_passing(shell):  # noqa: F811
+    found = shell.json("check", "small:smooth", "--json")
+    assert set(found) >= KEYS
+    assert (found["system"], found["variant"], found["precision"]) == ("small", "smooth", "double")
+    assert found["structure"]["conservative"] is True
+    assert found["consistency"]["force_vs_autodiff"] <= 1e-12 and found["consistency"]["lowerings"] <= 1e-12
+    assert all(set(audit) >= AUDIT for audit in found["audits"])
+    kinds = [(a["nudging"], a["nudge"], a["objective"]) for a in found["audits"] if a["nudging"]]
+    weighted = "curvature-weighted cost"
+    expected = [("centered", None, "cost"), ("one-sided", None, "cost")]
+    expected += [("centered", "outside", weighted), ("one-sided", "outside", weighted)]
+    assert [(n, "outside" if o == weighted else None, o) for n, _, o in kinds] == expected
+    for audit in found["audits"]:
+        assert audit["admissible"] and audit["fault"] is None
+        assert set(audit["best"]) == {"beta", "points", "relative_error", "cosine"}
+        if audit["order"]:
+            assert abs(audit["slope"] - audit["order"]) <= 0.1
+        if audit["order"] == 2:
+            assert audit["best"]["relative_error"] <= 1e-6
+    assert found["passed"] is True
+
+
+def test_a_refused_rule_does_not_fail_the_check(shell):  # noqa: F811
+    result = shell("check", "small:directed", "--rule", "equilibrium-propagation")
+    assert "refused: equilibrium-propagation" in result.stdout and "one-way" in result.stdout
+    assert "passed" in result.stdout and "a model may print" in result.stderr
+
+
+def test_a_system_that_cannot_be_built_fails(shell):  # noqa: F811
+    floating = "pq.System(pq.complete(3), edges=pq.electrical.resistor(), inputs=pq.Drive([0]))"
+    text = f"import physeq as pq\n\nvariants = {{'bad': pq.Variant(lambda: {floating}, 'floats')}}\n"
+    (shell.folder / "systems/small/model.py").write_text(text)
+    found = shell.json("check", "small", "--json", status=1)
+    assert found["passed"] is False and "float" in found["variants"][0]["error"]
+    assert found["structure"]["conservative"] is True and set(found) >= KEYS
+
+
+def verdict(consistency=None, *audits, precision="double"):
+    return VariantCheck("v", {}, consistency or Consistency(1e-16, 1e-16, 1e-9), audits, LIMITS[precision])
+
+
+def audited(nudging, error, slope, curve=(1e-2,)):
+    points = tuple(AuditPoint(0.1, e, 1.0) for e in curve)
+    rule = pq.EquilibriumPropagation(nudging)
+    best = AuditPoint(1e-3, error, 1.0)
+    return Audit(
+        rule, rule.objective, "implicit-differentiation", order=nudging.order, slope=slope, best=best, curve=points
+    )
+
+
+@pytest.mark.parametrize(
+    ("consistency", "word"),
+    [
+        (Consistency(1e-11, 1e-16, 1e-9), "force"),
+        (Consistency(1e-16, 1e-11, 1e-9), "lowerings"),
+        (Consistency(None, 1e-16, 1e-5), "implicit"),
+        (Consistency(float("nan"), 1e-16, 1e-9), "force"),
+    ],
+)
+def test_inconsistency_fails(consistency, word):
+    (fault,) = verdict(consistency).faults
+    assert word in fault
+
+
+def test_what_an_audit_must_show():
+    centered, one_sided = pq.Centered(0.1), pq.OneSided(0.1)
+    assert verdict(None, audited(centered, 1e-9, 2.05), audited(one_sided, 1e-5, 0.95)).passed
+    assert "above" in verdict(None, audited(centered, 1e-5, 2.0)).faults[0]
+    assert "slope 1.800" in verdict(None, audited(centered, 1e-9, 1.8)).faults[0]
+    assert "slope 0.800" in verdict(None, audited(one_sided, 1e-7, 0.8)).faults[0]
+    assert "no clean slope" in verdict(None, audited(centered, 1e-9, None)).faults[0]
+    # Exact at every nudge: there is no slope to see.
+    assert verdict(None, audited(centered, 1e-14, None, curve=(1e-12, 1e-14))).passed
+    assert verdict(None, audited(centered, 1e-3, None), precision="single").passed
