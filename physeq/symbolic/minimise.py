@@ -82,7 +82,9 @@ def _invertible(total: sp.Expr, x: sp.Symbol) -> sp.Expr | None:
     if h.has(*unsupported) or h.is_polynomial(x):
         return None
     # `solve` may search for minutes: ask it only to undo one function after the other, or a ratio under a logarithm.
-    if h.count(x) > 1 and (h.atoms(sp.Function) - h.atoms(sp.log) or len(h.atoms(sp.log)) > 2):
+    logarithms = h.atoms(sp.log)
+    others = h.subs(dict.fromkeys(logarithms, 0))
+    if h.count(x) > 1 and (others.has(x) or not 0 < len(logarithms) <= 2):
         return None
     level = sp.Dummy("level", real=True)
     try:
