@@ -31,8 +31,10 @@ class OneSided:
 
     def phases(self) -> tuple[Phase, ...]:
         """Free and nudged."""
-        sign = "+β" if self.beta > 0 else "−β"
-        return (Phase("free", "0", None, "−1/β"), Phase("nudged", sign, "free", "1/β"))
+        # β is printed as a magnitude: where the nudge is −β, dividing by it turns the weights.
+        if self.beta > 0:
+            return (Phase("free", "0", None, "−1/β"), Phase("nudged", "+β", "free", "1/β"))
+        return (Phase("free", "0", None, "1/β"), Phase("nudged", "−β", "free", "−1/β"))
 
     def betas(self, key: Array | None, dtype: Any) -> tuple[Array, Array, Array | None]:
         """(β of the nudged phases, their weights, weight of the free phase)."""
