@@ -26,7 +26,7 @@ def reading(form: PlacementForm, p: Parameter) -> str | None:
     if ends is None:
         return None
     a, b = ends
-    if is_zero(sp.diff(derivative, a) + sp.diff(derivative, b)) and derivative.has(a, b):
+    if derivative.has(a, b) and _vanishes(sp.diff(derivative, a) + sp.diff(derivative, b)):
         ratio = sp.simplify(derivative / (a - b) ** 2)
         if ratio == sp.S.Half:
             return "half the squared difference across the element"
@@ -37,6 +37,13 @@ def reading(form: PlacementForm, p: Parameter) -> str | None:
     if terms is not None and len(terms) == 1 and terms[0].source != 1 and terms[0].target != 1:
         return "a product of one quantity of the source and one of the target"
     return None
+
+
+def _vanishes(expr: sp.Expr) -> bool:
+    """Whether an expression is zero; most are not, as one point shows faster than a simplification."""
+    point = {x: sp.Rational(3 + 2 * n, 7 + n) for n, x in enumerate(sorted(expr.free_symbols, key=str))}
+    value = expr.subs(point).evalf()
+    return not (value.is_number and abs(value) > 1e-9) and is_zero(expr)
 
 
 def _ends(form: PlacementForm) -> tuple[sp.Symbol, sp.Symbol] | None:

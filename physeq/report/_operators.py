@@ -177,14 +177,13 @@ class Written(sp.Add):
         parts = [part for term in terms for part in sp.Add.make_args(sp.sympify(term)) if part != 0]
         if len(parts) < 2:
             return sp.Add(*parts)
-        return sp.Expr.__new__(cls, *parts)
+        made = sp.Expr.__new__(cls, *parts)
+        made.is_commutative = True
+        return made
 
     def as_ordered_terms(self, order=None, data=False):
         """The terms as given."""
         return list(self.args)
-
-    def _eval_is_commutative(self):
-        return True
 
 
 class Bracket(PageOperator):
