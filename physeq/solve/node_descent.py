@@ -78,7 +78,7 @@ class NodeDescent(Finder):
         return result | (self._newton(problem, state, tuple(open_groups)) if open_groups else {})
 
     def _newton(self, problem: Any, state: State, groups: tuple[str, ...]) -> State:
-        """Newton on each node's own force, kept inside the bracket that its sign gives (f falls through the minimum)."""
+        """Newton on each node's own force, kept in the bracket that its sign gives (f falls through the minimum)."""
 
         def step(_, carry):
             x, low, high, reach = carry
@@ -87,13 +87,19 @@ class NodeDescent(Finder):
 
             def one(x, low, high, reach, f, h):
                 low, high = jnp.where(f > 0, x, low), jnp.where(f < 0, x, high)
-                newton = x + f / jnp.where(h > 0, h, jnp.inf)
-                # Without curvature to trust, move in the direction of the force by a reach that doubles.
-                trial = jnp.where(h > 0, newton, x + jnp.sign(f) * reach)
+                # Without curvature to trust (an overflow has none), move along the force by the reach.
+                trusted = (h > 0) & jnp.isfinite(h) & jnp.isfinite(f)
+                newton = x + f / jnp.where(trusted, h, 1.0)
+                trial = jnp.where(trusted, newton, x + jnp.sign(f) * reach)
                 trial = jnp.clip(trial, x - reach, x + reach)
-                middle = jnp.where(jnp.isfinite(low) & jnp.isfinite(high), (low + high) / 2, x + jnp.sign(f) * reach)
                 inside = (trial >= low) & (trial <= high)
-                return jnp.where(f == 0, x, jnp.where(inside, trial, middle)), low, high, 2 * reach
+                # The middle where both ends are known. With one, a trial outside is round-off (the compiler may compute
+                # f twice, differently): stay at that end; a jump by the reach would lose the minimum.
+                both = jnp.isfinite(low) & jnp.isfinite(high)
+                new = jnp.where(inside, trial, jnp.where(both, (low + high) / 2, jnp.clip(trial, low, high)))
+                # The reach grows only while it limits the steps.
+                limited = jnp.abs(new - x) >= reach
+                return jnp.where(f == 0, x, new), low, high, jnp.where(limited, 2 * reach, reach)
 
             out = jax.tree.map(lambda *a: one(*a), x, low, high, reach, f, h)
             x, low, high, reach = jax.tree.transpose(jax.tree.structure(f), jax.tree.structure((0,) * 4), out)
