@@ -3,6 +3,8 @@
 It shares with physeq only the declaration itself and `motion_terms`, which is tested against SymPy's Euler equations.
 """
 
+from functools import cache
+
 import numpy as np
 import sympy as sp
 
@@ -45,10 +47,10 @@ def instances(system, placement, params, signals):
         yield k, row, values
 
 
-def forces(system, params, state, signals=None):
-    """{group: {key: force on every node}}, held nodes included; one sample."""
-    unknown = unknown_of(system)
-    result = {g: {k: np.zeros(len(x)) for k, x in own.items()} for g, own in state.items()}
+@cache
+def force_programs(system):
+    """[(placement, its slots with (order, key) of the unknown, {slot: numpy function of the force})]."""
+    unknown, found = unknown_of(system), []
     for placement in system.placements:
         component = placement.component
         orders = {slot: unknown[placement.group_of(slot.port), slot.coordinate] for slot in component.slots}
@@ -60,13 +62,19 @@ def forces(system, params, state, signals=None):
             terms = motion_terms(component, slot)
             total = terms["force"] - terms["conservative"] - terms["dissipative"] - terms["inertial"]
             programs[slot] = numeric(symbols, sp.sympify(total).subs(at_rest))
+        found.append((placement, orders, programs))
+    return found
+
+
+def forces(system, params, state, signals=None):
+    """{group: {key: force on every node}}, held nodes included; one sample."""
+    result = {g: {k: np.zeros(len(x)) for k, x in own.items()} for g, own in state.items()}
+    for placement, orders, programs in force_programs(system):
+        component = placement.component
+        ports = {s: None if s.port is None else component.ports.index(s.port) for s in component.slots}
         for k, row, values in instances(system, placement, params, signals or {}):
             places = {
-                s: (
-                    placement.group_of(s.port),
-                    orders[s][1],
-                    k if s.port is None else row[component.ports.index(s.port)],
-                )
+                s: (placement.group_of(s.port), orders[s][1], k if ports[s] is None else row[ports[s]])
                 for s in component.slots
             }
             arguments = [state[g][key][n] for g, key, n in places.values()]

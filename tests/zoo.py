@@ -144,7 +144,7 @@ SYSTEMS = {
     "resistors": lambda: _graph(6, (RESISTOR, RING), ground=0, inputs=[1, 2], **VOLTAGE_COST),
     "driven": lambda: _graph(6, (RESISTOR, _loops(RING)), ground=0, inputs=pq.Drive([1, 2]), **VOLTAGE_COST),
     "diodes": lambda: _graph(
-        6, (RESISTOR, RING), (DIODE, [[1, 3], [4, 2], [5, 0]]), ground=0, inputs=[1, 2], **VOLTAGE_COST
+        6, (RESISTOR, _loops(RING)), (DIODE, [[1, 3], [4, 2], [5, 0]]), ground=0, inputs=[1, 2], **VOLTAGE_COST
     ),
     "capacitors": lambda: _graph(6, (RESISTOR, RING), nodes=CAPACITOR, ground=0, inputs=[1, 2], **VOLTAGE_COST),
     "boxed": lambda: _graph(
@@ -158,6 +158,14 @@ SYSTEMS = {
     "layered": lambda: pq.System(pq.layered([3, 4, 2]), nodes=UNIT, edges=SYNAPSE, inputs="input", **UNIT_COST),
     "hopfield": lambda: _graph(
         6, (SYNAPSE, _loops(RING)), nodes=UNIT, inputs=[0, 1], outputs=[5, 3], cost=(s - y) ** 2 / 2
+    ),
+    "saturating": lambda: _graph(
+        6,
+        (SYNAPSE, _loops(RING)),
+        nodes=pq.Node("unit", potential=s**2 / 2 - b * s, dissipation=s.dot**2 / 2, bounds={s: (-0.2, 0.3)}),
+        inputs=[0, 1],
+        outputs=[5, 3],
+        cost=(s - y) ** 2 / 2,
     ),
     "prototypical": lambda: pq.System(
         pq.layered([3, 4, 2]),

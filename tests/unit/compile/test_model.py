@@ -50,7 +50,7 @@ class Case:
         return found
 
     def expected_force(self, index=()):
-        """The declared forces, plus drives, less β ∂C/∂x by finite differences of the declared cost; zero where held."""
+        """The declared forces, plus drives, less β ∂C/∂x by differences of the declared cost; zero where held."""
         state = jax.tree.map(lambda x: np.broadcast_to(x, (*self.batch, x.shape[-1]))[index], self.full)
         state = jax.tree.map(np.asarray, state)
         result = forces(self.system, self.params, state, self.signals(index))
@@ -98,7 +98,7 @@ def plain_cost(case, state, y):
 
 @eqx.filter_jit
 def everything(problem, free):
-    """All that the tests look at, compiled once: eager JAX spends its time on compiling one operation after the other."""
+    """All that the tests look at, compiled once: eager JAX spends its time on compiling single operations."""
 
     def total(x):
         return jnp.sum(energy(problem, x))
@@ -252,7 +252,7 @@ def test_masses_are_second_derivatives_of_the_declared_terms(case):
     found = rate_force(case.problem, case.free, rates)
     if case.name == "capacitors":
         expected = {"nodes": {"v": case.params["nodes"]["k"] * rates["nodes"]["v"]}}
-    elif case.name in ("layered", "hopfield", "xy", "directed", "patterns", "readout", "signals", "shared signals"):
+    elif case.name in ("layered", "hopfield", "xy", "directed", "saturating", "patterns", "readout", "signals", "shared signals"):
         expected = rates  # R = ½ q̇² on every node
     elif case.name == "internal":
         expected = rates | {"e0": {"i": jnp.zeros_like(rates["e0"]["i"])}}
