@@ -58,7 +58,7 @@ def is_symmetric(placement: Placement) -> bool:
     other = {"source": "target", "target": "source"}
 
     def swapped(e: sp.Expr) -> sp.Expr:
-        return e.xreplace({s: s.at(other[s.port]) for s in e.free_symbols if isinstance(s, StateSymbol)})
+        return e.xreplace({s: s.at(other[s.port]) for s in e.free_symbols if isinstance(s, StateSymbol) and s.port})
 
     scalars = (component.kinetic, component.potential, component.dissipation)
     if component.constraint or any(sp.expand(e - swapped(e)) != 0 for e in scalars):
@@ -158,8 +158,8 @@ def gathered(summands: Iterable[sp.Expr]) -> sp.Expr:
             shared.setdefault(sp.Mul(*factors), [])
     rest = []
     for summand in summands:
-        factors = set(sp.Mul.make_args(summand))
-        home = next((p for p in shared if set(sp.Mul.make_args(p)) <= factors), None)
+        present = set(sp.Mul.make_args(summand))
+        home = next((p for p in shared if set(sp.Mul.make_args(p)) <= present), None)
         if home is None:
             rest.append(summand)
         else:

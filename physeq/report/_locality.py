@@ -92,7 +92,8 @@ def _row(names: Names, form: PlacementForm, p: Parameter, phases: str, count: in
     ports = names.ports(placement)
     element = names.element(placement, ports)
     symbol = names.parameter(placement.name, p, element)
-    where, quantities = [], []
+    where: list = []
+    quantities: list = []
     for slot in measured_slots(form, p):
         quantities += [", " if quantities else "", Math(names.rename(form.unknowns[slot], placement, ports))]
         where.append(_place(form, slot.port))

@@ -8,7 +8,7 @@ import sympy as sp
 
 from physeq.report._assemble import around, gathered, is_symmetric, tidy
 from physeq.report._motion import drives, has_steady_form
-from physeq.report._naming import Names, raised, word
+from physeq.report._naming import Names, raised, readable, word
 from physeq.report._operators import Chain, Written
 from physeq.report._steady import nudge_symbol
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
@@ -110,7 +110,7 @@ def localised(names: Names, local: LocalForm, expr: sp.Expr) -> sp.Expr:
     for form in local.own:
         for signal in form.placement.component.signals:
             found[signal] = names.signal(form.placement.name, signal, (i,))
-    return expr.xreplace(found)
+    return readable(expr.xreplace(found))
 
 
 def local_force(names: Names, local: LocalForm, v) -> sp.Expr:
@@ -160,12 +160,11 @@ def _force_symbol(names: Names, local: LocalForm, v) -> sp.Expr:
 def _equilibrium(names: Names, local: LocalForm, v) -> Iterator[Block]:
     free, nudged = local.equilibrium[v.key], local.nudged_equilibrium[v.key]
     x = names.state(v.group, v.coordinate, int(v.reduced), (names.index(0),))
-    for text, found in (("local equilibrium", free), ("local equilibrium of an output under the nudge", nudged)):
-        if found is None:
-            continue
-        pushed = found.xreplace({drive: sp.Add(*drives(names, v, names.index(0)))})
-        value = _clipped(names, local, v, tidy(localised(names, local, pushed)))
-        yield Equation(Chain("leftarrow", x, value), label="local step" if found is free else "nudged step", note=text)
+    for label, found in (("local step", free), ("nudged step", nudged)):
+        if found is not None:
+            pushed = found.xreplace({drive: sp.Add(*drives(names, v, names.index(0)))})
+            value = _clipped(names, local, v, tidy(localised(names, local, pushed)))
+            yield Equation(Chain("leftarrow", x, value), label=label)
     if free is None and not v.internal:
         yield Note(["No closed form of the local equilibrium of ", Math(x), " is known."])
 

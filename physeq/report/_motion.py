@@ -33,14 +33,18 @@ def motion(names: Names) -> Section:
     for v in d.variables.values():
         if v.group in d.held:
             continue
-        held = clamped_mask(names.system, v.group, v.coordinate) if not v.internal else np.zeros(v.size, bool)
-        for nodes in v.classes:
-            free = nodes.indices[~held[nodes.indices]]
-            if free.size:
-                blocks += _of_class(names, v, replace(nodes, indices=free))
+        for nodes in free_classes(names, v):
+            blocks += _of_class(names, v, nodes)
     blocks += _bounds(names)
     blocks += _constraints(names)
     return Section("Equations of motion", blocks)
+
+
+def free_classes(names: Names, v: Variable) -> tuple[NodeClass, ...]:
+    """The kinds of node of an unknown, without the nodes that are held."""
+    held = np.zeros(v.size, bool) if v.internal else clamped_mask(names.system, v.group, v.coordinate)
+    free = [replace(nodes, indices=nodes.indices[~held[nodes.indices]]) for nodes in v.classes]
+    return tuple(nodes for nodes in free if nodes.indices.size)
 
 
 def _of_class(names: Names, v: Variable, nodes: NodeClass) -> Iterator[Block]:

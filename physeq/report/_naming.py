@@ -6,7 +6,7 @@ the placement. Elements (i, j) run from source i to target j, and parameters sta
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 import sympy as sp
 
@@ -16,6 +16,7 @@ from physeq.report._operators import Entry, ParameterEntry
 from physeq.report.document import SymbolEntry, Text, inlines
 from physeq.report.notation import _ESCAPED, appearance, has_script, to_commands
 from physeq.symbolic.derivation import Derivation
+from physeq.symbolic.functions import clip, sigmoid, softplus, xlogx
 from physeq.symbolic.symbols import (
     Coordinate,
     LocalSymbol,
@@ -30,6 +31,11 @@ from physeq.symbolic.symbols import (
 )
 from physeq.symbolic.system import Placement
 
+_FUNCTIONS: dict[type, str] = {
+    sigmoid: "logistic function of its argument, 1/(1 + exp(−x))",
+    softplus: "softplus function, log(1 + exp(x))",
+    clip: "clip(x, a, b): the number nearest to x between a and b",
+}
 _LETTERS = "ijklmnpqrabcdefgh"
 
 
@@ -46,6 +52,15 @@ def word(name: str) -> str:
 def shown_name(name: str) -> str:
     """A placement's name in running text, with a real arrow."""
     return name.replace("->", " → ")
+
+
+def readable(expr: sp.Expr) -> sp.Expr:
+    """Named functions written out that a formula says shorter: x log x.
+
+    >>> readable(xlogx(sp.Symbol("x")) / 4)
+    x*log(x)/4
+    """
+    return expr.replace(xlogx, lambda x: x * sp.log(x)) if expr.has(xlogx) else expr
 
 
 def raised(base: str, above: str) -> str:
@@ -67,6 +82,7 @@ class Names:
             for p in placement.component.parameters:
                 self._owners.setdefault(p.latex_name, set()).add(placement.name)
         self._reserve_letters()
+        self._name_functions()
 
     def _find_homes(self) -> dict[Coordinate, list[str]]:
         homes: dict[Coordinate, list[str]] = {}
@@ -86,6 +102,22 @@ class Names:
             used |= {s.latex_name for s in readout.drive.free_symbols if isinstance(s, PhysicalSymbol)}
             used |= {readout.bias.latex_name} if readout.bias is not None else set()
         self._letters = [letter for letter in _LETTERS if letter not in used]
+
+    def _name_functions(self) -> None:
+        """Rows for named functions in use, before anything of the user's can take their names."""
+        expressions = [e for p in self.system.placements for e in p.component.expressions()]
+        expressions += [self.system.cost] if self.system.cost is not None else []
+        expressions += [e for f in self.derivation.locals.values() for e in f.equilibrium.values() if e is not None]
+        bounded = any(p.component.bounds for p in self.system.placements)
+        for function, meaning in _FUNCTIONS.items():
+            if any(e.has(function) for e in expressions) or (bounded and function is clip):
+                self.symbol(("function", function), [str(getattr(function, "latex_name", function))], meaning)
+
+    def functions(self, expr: sp.Basic) -> Iterator[sp.Symbol]:
+        """The rows of the named functions in an expression."""
+        for function in _FUNCTIONS:
+            if expr.has(function) and ("function", function) in self._entries:
+                yield self._entries["function", function][0]
 
     # ---- registration ----------------------------------------------------------------------------------------------
 
@@ -155,9 +187,9 @@ class Names:
     def group(self, name: str) -> sp.Symbol:
         """The set of the nodes of a group."""
         size = next((g.size for g in self.system.topology.groups if g.name == name), None)
-        size = f"{size} nodes" if size is not None else "elements"
+        members = f"{size} nodes" if size is not None else "elements"
         return self.symbol(
-            ("group", name), [word(name), rf"\mathcal{{V}}_{{{word(name)}}}"], f"the {size} of group {name}"
+            ("group", name), [word(name), rf"\mathcal{{V}}_{{{word(name)}}}"], f"the {members} of group {name}"
         )
 
     def elements(self, placement: Placement) -> sp.Symbol:
@@ -210,7 +242,7 @@ class Names:
         where = ""
         if len(homes) > 1 and group is not None:
             where = f", group {group}" if not internal else f", of an element of {group}"
-        base = [raised(latex, word(group))] if where else [latex, raised(latex, word(coordinate.name))]
+        base = [raised(latex, word(group))] if where and group else [latex, raised(latex, word(coordinate.name))]
         unit = (coordinate.unit, getattr(coordinate, "rate_unit", "") or _per(coordinate.unit, 1))[min(order, 1)]
         unit = _per(getattr(coordinate, "rate_unit", ""), 1) or _per(coordinate.unit, 2) if order == 2 else unit
         own = ("state", group if where else None, coordinate, order)
@@ -327,7 +359,7 @@ class Names:
                 found[symbol] = self.quantity("drive", ["D", r"\mathcal{D}"], symbol.description)
             elif symbol in self._multipliers:
                 found[symbol] = self._multiplier_of(symbol, element)
-        return expr.xreplace(found)
+        return readable(expr.xreplace(found))
 
 
 def _per(unit: str, power: int) -> str:

@@ -285,7 +285,8 @@ def sum_over(body: sp.Expr, bound, members, domain) -> sp.Expr:
     if body == 0:
         return sp.S.Zero
     negative = all(term.as_coeff_Mul()[0] < 0 for term in sp.Add.make_args(body))
-    outside, inside = [sp.S.NegativeOne] if negative else [], []
+    outside: list[sp.Expr] = [sp.S.NegativeOne] if negative else []
+    inside: list[sp.Expr] = []
     for factor in sp.Mul.make_args(-body if negative else body):
         (inside if factor.is_number or factor.free_symbols & set(bound) else outside).append(factor)
     # One product: −1 alone would be multiplied into a sum in brackets.

@@ -77,9 +77,9 @@ def _bundles(names: Names, bundles: list[Placement]) -> Table:
 def _ends(names: Names) -> Iterator[list]:
     system = names.system
     for entry in system.inputs:
-        if isinstance(entry.kind, Clamp):
+        if isinstance(entry.kind, Clamp) and entry.nodes:
             text = f"{entry.size} values clamped on {node_labels(names, entry.nodes)}"
-        elif isinstance(entry.kind, Drive):
+        elif isinstance(entry.kind, Drive) and entry.nodes:
             text = f"{entry.size} values acting as a force on {node_labels(names, entry.nodes)}"
         else:
             text = f"{entry.size} values of the signal {entry.kind.signal} of {entry.kind.placement}"

@@ -53,7 +53,7 @@ def derivation_page(derivation: Derivation, rule: Any = None) -> Document:
     title = derivation.system.name.replace("_", " ")
     title = title[:1].upper() + title[1:]
     draft = Document(title, blocks)
-    used = [symbol for expr in expressions(draft) for symbol in symbols_of(expr)]
+    used = [symbol for expr in expressions(draft) for symbol in (*symbols_of(expr), *names.functions(expr))]
     return Document(title, blocks, names.entries(used))
 
 

@@ -64,7 +64,16 @@ def box():
     )
 
 
-KINDS = {"pendulum": pendulum, "circuit": circuit, "clashing": clashing, "box": box}
+def partly_dynamic():
+    """A capacitor between two of the nodes of a resistor network: the others have algebraic equations."""
+    graph = nx.MultiGraph(nx.cycle_graph(5), component="resistor")
+    nx.set_edge_attributes(graph, "resistor", "component")
+    graph.add_edge(2, 3, component="capacitor")
+    kinds = {"resistor": pq.electrical.resistor(), "capacitor": pq.electrical.capacitor()}
+    return pq.System.from_graph(graph, edges=kinds, ground=0, inputs=[1], outputs=[3], cost=(v - y) ** 2 / 2)
+
+
+KINDS = {"partly dynamic": partly_dynamic, "pendulum": pendulum, "circuit": circuit, "clashing": clashing, "box": box}
 KINDS |= {name: (lambda name=name: zoo.system(name)) for name in zoo.SYSTEMS}
 PAGES = {}
 
@@ -82,6 +91,7 @@ def test_every_symbol_is_explained_once_and_none_is_explained_in_vain(name):
     blocks = type(page)(page.title, page.blocks)
     used = {symbol_latex(s) for e in expressions(blocks) for s in symbols_of(e)}
     used |= {symbol_latex(i) for e in page.symbols for i in getattr(e.symbol, "indices", ())}
+    used |= {f.latex_name for e in expressions(blocks) for f in map(type, e.atoms(pq.sigmoid, pq.softplus, pq.clip))}
     listed = {symbol_latex(getattr(e.symbol, "base", e.symbol)) for e in page.symbols}
     assert listed == used
 
