@@ -68,7 +68,8 @@ class NodeDescent(Finder):
         )
 
     def _visit(self, problem: Any, state: State, groups: tuple[str, ...]) -> State:
-        result, open_groups = {}, []
+        result: State = {}
+        open_groups: list[str] = []
         for group in groups:
             closed = problem.local_equilibrium(state, (group,), nudge_inside=True)
             if closed is None:
@@ -81,37 +82,41 @@ class NodeDescent(Finder):
         """Newton on each node's own force, kept in the bracket that its sign gives (f falls through the minimum)."""
 
         def step(_, carry):
-            x, low, high, reach = carry
+            x, low, high, reach, last = carry
             f = problem.force(state | x, groups)
             h = problem.curvature(state | x, groups)
 
-            def one(x, low, high, reach, f, h):
+            def one(x, low, high, reach, last, f, h):
                 low, high = jnp.where(f > 0, x, low), jnp.where(f < 0, x, high)
                 # Without curvature to trust (an overflow has none), move along the force by the reach.
                 trusted = (h > 0) & jnp.isfinite(h) & jnp.isfinite(f)
-                newton = x + f / jnp.where(trusted, h, 1.0)
-                trial = jnp.where(trusted, newton, x + jnp.sign(f) * reach)
-                trial = jnp.clip(trial, x - reach, x + reach)
+                newton = jnp.where(trusted, f / jnp.where(trusted, h, 1.0), jnp.sign(f) * reach)
+                # Down an exponential Newton steps are of one length, V_t: steps that do not shrink are doubled.
+                slow = (newton * last > 0) & (jnp.abs(newton) > jnp.abs(last) / 2)
+                newton = jnp.where(slow, jnp.sign(newton) * jnp.maximum(jnp.abs(newton), 2 * jnp.abs(last)), newton)
+                trial = x + jnp.clip(newton, -reach, reach)
                 inside = (trial >= low) & (trial <= high)
                 # The middle where both ends are known. With one, a trial outside is round-off (the compiler may compute
                 # f twice, differently): stay at that end; a jump by the reach would lose the minimum.
                 both = jnp.isfinite(low) & jnp.isfinite(high)
-                new = jnp.where(inside, trial, jnp.where(both, (low + high) / 2, jnp.clip(trial, low, high)))
+                away = jnp.where(both, (low + high) / 2, jnp.clip(trial, low, high))
+                new = jnp.where(f == 0, x, jnp.where(inside & (trusted | ~both), trial, away))
                 # The reach grows only while it limits the steps.
                 limited = jnp.abs(new - x) >= reach
-                return jnp.where(f == 0, x, new), low, high, jnp.where(limited, 2 * reach, reach)
+                return new, low, high, jnp.where(limited, 2 * reach, reach), new - x
 
-            out = jax.tree.map(lambda *a: one(*a), x, low, high, reach, f, h)
-            x, low, high, reach = jax.tree.transpose(jax.tree.structure(f), jax.tree.structure((0,) * 4), out)
+            out = jax.tree.map(lambda *a: one(*a), x, low, high, reach, last, f, h)
+            x, low, high, reach, last = jax.tree.transpose(jax.tree.structure(f), jax.tree.structure((0,) * 5), out)
             x = {
                 g: {k: problem.mask(g, k, problem.clip(g, k, v), state[g][k]) for k, v in own.items()}
                 for g, own in x.items()
             }
-            return x, low, high, reach
+            return x, low, high, reach, last
 
         x = {g: state[g] for g in groups}
         fill = lambda value: jax.tree.map(lambda v: jnp.full_like(v, value), x)  # noqa: E731
-        return jax.lax.fori_loop(0, self.newton_steps, step, (x, fill(-jnp.inf), fill(jnp.inf), fill(1.0)))[0]
+        begin = (x, fill(-jnp.inf), fill(jnp.inf), fill(1.0), fill(0.0))
+        return jax.lax.fori_loop(0, self.newton_steps, step, begin)[0]
 
 
 @lru_cache(maxsize=64)
