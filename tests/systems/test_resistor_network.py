@@ -209,6 +209,34 @@ def test_node_descent_survives_overflow_and_rounding_of_junctions(steps):
     np.testing.assert_allclose(state["nodes"]["v"][:, 1], operating, rtol=2e-5, atol=2e-6)
 
 
+def test_node_descent_leaves_a_node_whose_curvature_overflows():
+    """At 2.15 V the diode's current, e^86 A, is finite in single precision and its conductance, 40 e^86 S, is not."""
+    system = pq.System(
+        pq.from_edges([0], [1], 2),
+        nodes={"nodes": electrical.exponential_diode_to_ground(1.0, 0.025)},
+        edges=electrical.resistor(0.5),
+        inputs=[0],
+    )
+    compiled = system.compile()
+    params = compiled.init_parameters(jax.random.key(0), dtype=np.float32)
+    start = {"nodes": {"v": np.array([3.0, 2.15], np.float32)}}
+    source = np.array([3.0], np.float32)
+    state = compiled.equilibrium(params, source, start=start, finder=pq.NodeDescent(1, newton_steps=40))
+    assert state["nodes"]["v"][1] == pytest.approx(_operating_voltage(3.0, 0.5, 1.0, 0.025), rel=1e-5)
+
+
+def test_newton_steps_beyond_convergence_change_nothing():
+    """In single precision the sign of a converged force is round-off; the node must stay."""
+    variant = model("resistor_network").variants["exponential_diodes"]
+    compiled = variant.build(sizes=[32, 48, 4], rectified=True).compile()
+    params = compiled.init_parameters(jax.random.key(0), dtype=np.float32)
+    x = np.random.default_rng(0).random((1500, 16), dtype=np.float32)
+    x = 30 * np.concatenate([x, -x], axis=1)
+    few = compiled.equilibrium(params, x, finder=pq.NodeDescent(8, newton_steps=20))
+    many = compiled.equilibrium(params, x, start=few, finder=pq.NodeDescent(8, newton_steps=60))
+    np.testing.assert_allclose(many["hidden"]["v"], few["hidden"]["v"], atol=1e-3)
+
+
 def _operating_voltage(source, g, current, thermal):
     """Lambert's W overflows at 30 V: bisection of the same equation."""
 
