@@ -20,6 +20,7 @@ from physeq.graph import random_regular as random_regular
 from physeq.graph import small_world as small_world
 from physeq.interface import Model as Model
 from physeq.interface import System as System
+from physeq.interface import derive as derive
 from physeq.learn import Audit as Audit
 from physeq.learn import BackpropagationThroughTime as BackpropagationThroughTime
 from physeq.learn import BasinCheck as BasinCheck
@@ -78,7 +79,6 @@ from physeq.symbolic import Readout as Readout
 from physeq.symbolic import Uniform as Uniform
 from physeq.symbolic import clip as clip
 from physeq.symbolic import coordinate as coordinate
-from physeq.symbolic import derive as derive
 from physeq.symbolic import drive as drive
 from physeq.symbolic import hard_sigmoid as hard_sigmoid
 from physeq.symbolic import logcosh as logcosh
@@ -89,7 +89,6 @@ from physeq.symbolic import softplus as softplus
 from physeq.symbolic import target as target
 from physeq.symbolic import time as time
 from physeq.symbolic import xlogx as xlogx
-
 from physeq.variant import Variant as Variant
 
 __version__ = "0.1.0"

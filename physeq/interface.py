@@ -71,14 +71,23 @@ class Derivation(_symbolic.Derivation):
         return _report.motion_latex(self)
 
 
+def derive(system: _symbolic.System, *, per_element: Iterable[str] = ()) -> Derivation:
+    found = _symbolic.derive(system, per_element=per_element)
+    return Derivation(**{field.name: getattr(found, field.name) for field in dataclasses.fields(found)})
+
+
+derive.__doc__ = _symbolic.derive.__doc__
+
+
 class System(_symbolic.System):
     __doc__ = _symbolic.System.__doc__
 
     def derive(self, *, per_element: Iterable[str] = ()) -> Derivation:
         """Derive equations, steady state, update rules and structure; see `physeq.derive`. The result prints itself."""
-        found = _symbolic.derive(self, per_element=per_element)
-        return Derivation(**{field.name: getattr(found, field.name) for field in dataclasses.fields(found)})
+        return derive(self, per_element=per_element)
 
     def compile(self, *, per_element: Iterable[str] = ()) -> Model:
         """Derive and compile; `per_element` names bundles to evaluate element by element."""
-        return _compile.compile_model(self.derive(per_element=per_element), Model)
+        model = _compile.compile_model(self.derive(per_element=per_element), Model)
+        assert isinstance(model, Model)
+        return model

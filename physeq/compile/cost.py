@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -36,7 +38,7 @@ class CostEvaluator:
         x = self.outputs_of(state)
         if self.programs.readout is None:
             return x
-        z = 0.0
+        z: Any = 0.0
         for product, _ in self.programs.readout:
             a = product.source({self._x: x})[0] if product.source else jnp.ones_like(x)
             z = z + product.number({})[0] * (a @ self._weights(product.coefficient, params))
@@ -70,7 +72,7 @@ class CostEvaluator:
         slope = jnp.broadcast_to(slope, z.shape).reshape(-1, z.shape[-1])
         gradients = {}
         for p, terms in self.programs.readout_changes.items():
-            total = 0.0
+            total: Any = 0.0
             for change, feature in terms:
                 a = feature({self._x: x})[0] if feature else jnp.ones_like(x)
                 total = total + self._weights(change, params) * (a.reshape(-1, x.shape[-1]).T @ slope)

@@ -31,11 +31,11 @@ def placement_energy(problem: Problem, placement: str, full: State) -> Array:
     programs, wiring = problem.lowered.elements[placement], problem.wirings[placement]
     form = programs.form
     if not form.local and placement not in problem.lowered.derivation.per_element and programs.products is not None:
-        total = jnp.zeros(())
+        parts = []
         for term in programs.products:
             number, coefficient, source, target = _factors(problem, programs, term, full)
-            total = total + number * wiring.energy(coefficient, source, target)
-        return total
+            parts.append(number * wiring.energy(coefficient, source, target))
+        return sum(parts[1:], parts[0]) if parts else jnp.zeros((), _dtype(full))
     environment = problem.element_environment(placement, full)
     density = jnp.asarray(programs.energy(environment)[0])
     return _sum_elements(density, _element_shape(problem, placement))

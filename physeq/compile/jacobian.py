@@ -13,7 +13,7 @@ from physeq.symbolic.forms import derivative
 
 
 def sparse_hessian(problem: Problem, free: State) -> tuple[np.ndarray, np.ndarray, Array, int]:
-    """(rows, columns, values, size) of −∂f/∂x over the flat free vector, duplicates to be summed; identity on held rows.
+    """(rows, columns, values, size) of −∂f/∂x over the flat free vector, to be summed; identity on held rows.
 
     The structure is static; values are for one sample (no batch axes). A nudge adds its cost's diagonal.
     """

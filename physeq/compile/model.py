@@ -19,7 +19,7 @@ from physeq.compile.lowered import Lowered
 from physeq.compile.problem import Problem
 from physeq.compile.static import static_messages
 from physeq.compile.wiring import Wiring, wire
-from physeq.errors import ModelError
+from physeq.errors import InternalError, ModelError
 from physeq.symbolic.derivation import Derivation, clamped_inputs, driven_inputs
 from physeq.symbolic.place import Feed
 from physeq.symbolic.reduction import Order
@@ -51,7 +51,8 @@ class Model(eqx.Module):
     # ---- parameters and states -----------------------------------------------------------------------------------
 
     def init_parameters(self, key: Array, dtype: Any = None) -> Params:
-        """Starting parameters: values given with the graph or the system, draws from the declared distributions elsewhere."""
+        """Starting parameters: values given with the graph or the system, draws from the declared distributions "
+        "elsewhere."""
         return initial_parameters(self.system, key, jnp.result_type(float) if dtype is None else dtype)
 
     def init_state(self, batch: int | tuple[int, ...] = (), dtype: Any = None) -> State:
@@ -104,7 +105,7 @@ class Model(eqx.Module):
         found = jnp.broadcast_shapes(*shapes, beta.shape, batch or ())
         arrays = {name: _fit(x, found, beta.dtype) for name, x in arrays.items()}
         target = None if target is None else _fit(target, found, beta.dtype)
-        held, clamps = self._clamps(arrays)
+        held, clamps = self._clamps(arrays, beta.dtype)
         drives: State = {}
         for name, nodes, coordinate in driven_inputs(self.system):
             for part in nodes.parts:
@@ -168,13 +169,13 @@ class Model(eqx.Module):
             raise ModelError(f"target: must have shape (*batch, {size}), got {y.shape}")
         return _finite(y, "target")
 
-    def _clamps(self, arrays: dict[str, Array]):
+    def _clamps(self, arrays: dict[str, Array], dtype: Any):
         """(held groups' state, {group: {key: (mask, values)}} of nodes held singly)."""
         entries: dict[tuple[str, str], list] = {}
         for nodes, value in self.system.fixed:
             for part in nodes.parts:
                 for v in self.derivation.group_variables(part.group):
-                    entries.setdefault((part.group, v.key), []).append((part, jnp.asarray(value)))
+                    entries.setdefault((part.group, v.key), []).append((part, jnp.asarray(value, dtype)))
         for name, nodes, coordinate in clamped_inputs(self.system):
             for part in nodes.parts:
                 v = self.derivation.node_variable(part.group, coordinate, f"input {name!r}")
@@ -205,7 +206,7 @@ class Model(eqx.Module):
                 for end, merge in ((low, jnp.maximum), (high, jnp.minimum)):
                     value = end(own)[0]
                     infinite = np.isscalar(value) and not np.isfinite(value)
-                    ends.append(None if infinite else self._to_nodes(value, placement, slot, size, merge))
+                    ends.append(None if infinite else self._to_nodes(value, placement, slot, size, merge, problem.beta.dtype))
                 old = bounds.setdefault(group, {}).get(key, (None, None))
                 bounds[group][key] = (_merge(old[0], ends[0], jnp.maximum), _merge(old[1], ends[1], jnp.minimum))
         return bounds
@@ -213,14 +214,16 @@ class Model(eqx.Module):
     def _size(self, group: str) -> int:
         return self.derivation.group_variables(group)[0].size
 
-    def _to_nodes(self, value, placement, slot, size, merge):
+    def _to_nodes(self, value, placement, slot, size, merge, dtype):
         """Bounds of elements as bounds of the nodes that they touch."""
+        dtype = jnp.finfo(dtype).dtype
+        shape = placement.pattern.parameter_shape(self.system.sizes(placement))
+        each = jnp.broadcast_to(jnp.asarray(value, dtype), shape).reshape(-1)
         if slot.port is None or len(placement.component.ports) == 1:
-            return jnp.broadcast_to(jnp.asarray(value, jnp.result_type(float) if np.isscalar(value) else None), (size,))
+            return each
         port = placement.component.ports.index(slot.port)
         indices = np.asarray(placement.pattern.rows(self.system.sizes(placement)))[:, port]
-        free = jnp.full((size,), -jnp.inf if merge is jnp.maximum else jnp.inf)
-        each = jnp.broadcast_to(value, indices.shape)
+        free = jnp.full((size,), -jnp.inf if merge is jnp.maximum else jnp.inf, dtype)
         return free.at[indices].max(each) if merge is jnp.maximum else free.at[indices].min(each)
 
     def _dtype(self, params: Params):
@@ -304,7 +307,10 @@ class Model(eqx.Module):
 def _evaluator(lowered: Lowered, bias: str | None) -> CostEvaluator:
     """One evaluator per lowering, so that problems of one model have one static structure."""
     if "evaluator" not in lowered.__dict__:
-        lowered.__dict__["evaluator"] = CostEvaluator(lowered.cost, lowered.derivation.system.outputs, bias)
+        outputs = lowered.derivation.system.outputs
+        if lowered.cost is None or outputs is None:
+            raise InternalError("a cost was asked for that the system does not have")
+        lowered.__dict__["evaluator"] = CostEvaluator(lowered.cost, outputs, bias)
     return lowered.__dict__["evaluator"]
 
 
@@ -319,7 +325,7 @@ def _assemble(size: int, parts) -> tuple[Array, np.ndarray]:
     (part, value) = parts[0]
     if len(parts) == 1 and part.whole and value.ndim:
         return value, np.ones(size, bool)
-    values, mask = jnp.zeros(size), np.zeros(size, bool)
+    values, mask = jnp.zeros(size, value.dtype), np.zeros(size, bool)
     for part, value in parts:
         new = value[..., part.columns] if value.ndim else value
         shape = new.shape[:-1] if value.ndim else ()
@@ -366,7 +372,8 @@ def _refuse(derivation: Derivation) -> None:
     system, structure = derivation.system, derivation.structure
     if structure.constraints:
         raise ModelError(
-            f"constraint of {structure.constraints[0]!r}: constrained systems can be derived and printed, but not solved "
+            f"constraint of {structure.constraints[0]!r}: constrained systems can be derived and printed, but not "
+            "solved "
             "yet; use a stiff potential, or clamp the nodes"
         )
     for v in derivation.variables.values():
@@ -376,12 +383,14 @@ def _refuse(derivation: Derivation) -> None:
             odd = v.classes[-1]
             label = system.label(v.group, int(odd.indices[0])) if not v.internal else int(odd.indices[0])
             raise ModelError(
-                f"group {v.group!r}: coordinate {v.coordinate} is cyclic on some nodes and not on others (node {label!r} "
+                f"group {v.group!r}: coordinate {v.coordinate} is cyclic on some nodes and not on others (node "
+                f"{label!r} "
                 "differs); put them in groups of their own, or give the element its own internal coordinate"
             )
         if v.order is Order.SECOND:
             raise ModelError(
-                f"group {v.group!r}: coordinate {v.coordinate} has inertia and a restoring force, a second-order system; "
+                f"group {v.group!r}: coordinate {v.coordinate} has inertia and a restoring force, a second-order "
+                "system; "
                 "it can be derived and printed, but not solved yet; drop the kinetic term for its equilibrium"
             )
     if not structure.autonomous:
@@ -390,11 +399,14 @@ def _refuse(derivation: Derivation) -> None:
         f = derivation.floating[0]
         more = "" if f.count <= len(f.labels) else f" and {f.count - len(f.labels)} more"
         raise ModelError(
-            f"node{'s' if f.count > 1 else ''} {', '.join(map(repr, f.labels))}{more} of group {f.group!r} float: a common "
-            f"shift of {f.coordinate} changes no force; connect them to ground (ground=...) or hold one (fixed={{node: 0.0}})"
+            f"node{'s' if f.count > 1 else ''} {', '.join(map(repr, f.labels))}{more} of group {f.group!r} float: "
+            "a common "
+            f"shift of {f.coordinate} changes no force; connect them to ground (ground=...) or hold one "
+            f"(fixed={{node: 0.0}})"
         )
     if lost := derivation.unreached_outputs:
         raise ModelError(
-            f"output {lost[0]!r} is disconnected: no path of edges leads from an input to it (held nodes pass nothing on); "
+            f"output {lost[0]!r} is disconnected: no path of edges leads from an input to it (held nodes pass "
+            "nothing on); "
             "connect it or choose another output"
         )

@@ -7,7 +7,7 @@ a component may hold (`physeq.symbolic.functions.ELEMENTWISE`) has its implement
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
 
 import jax
@@ -29,7 +29,7 @@ def _sigmoid(x):
     return 0.5 + 0.5 * jnp.tanh(0.5 * x)
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[type, Callable] = {
     sp.exp: jnp.exp, sp.log: jnp.log, sp.sin: jnp.sin, sp.cos: jnp.cos, sp.tan: jnp.tan, sp.asin: jnp.arcsin,
     sp.acos: jnp.arccos, sp.atan: jnp.arctan, sp.atan2: jnp.arctan2, sp.sinh: jnp.sinh, sp.cosh: jnp.cosh,
     sp.tanh: jnp.tanh, sp.asinh: jnp.arcsinh, sp.acosh: jnp.arccosh, sp.atanh: jnp.arctanh,
@@ -41,7 +41,7 @@ FUNCTIONS = {
     named.clip: lambda x, lower, upper: jnp.minimum(jnp.maximum(x, lower), upper),
 }  # fmt: skip
 
-_RELATIONS = {
+_RELATIONS: dict[type, Callable] = {
     sp.StrictLessThan: jnp.less, sp.LessThan: jnp.less_equal, sp.StrictGreaterThan: jnp.greater,
     sp.GreaterThan: jnp.greater_equal, sp.Equality: jnp.equal, sp.Unequality: jnp.not_equal,
     sp.And: lambda *cs: reduce(jnp.logical_and, cs), sp.Or: lambda *cs: reduce(jnp.logical_or, cs),

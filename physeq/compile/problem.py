@@ -56,7 +56,7 @@ class Problem(eqx.Module):
 
     def insert(self, free: State) -> State:
         """Put the held values of single nodes into a free state."""
-        result = {}
+        result: State = {}
         for group, values in free.items():
             result[group] = {}
             for key, x in values.items():
@@ -105,7 +105,7 @@ class Problem(eqx.Module):
         """{message symbol: value on the group's nodes}; a message with a static part has that part apart."""
         full, local = self.full(free), self.lowered.locals[group]
         static = self.static_messages[group]
-        values = {}
+        values: dict[Any, Any] = {}
         for symbol, contributions in local.contributions.items():
             if needed is not None and symbol not in needed:
                 continue
@@ -122,7 +122,7 @@ class Problem(eqx.Module):
 
     def force(self, free: State, groups: Iterable[str] | None = None) -> State:
         """f = −∂E/∂x + forces − β ∂C/∂x on free nodes, zero on held ones."""
-        result = {}
+        result: State = {}
         pull = self.cost_pull(free)
         for group in self.groups if groups is None else groups:
             local = self.lowered.locals[group]
@@ -148,7 +148,7 @@ class Problem(eqx.Module):
 
         A node joined to itself counts as its own neighbour: what it sends to itself is kept.
         """
-        result = {}
+        result: State = {}
         for group in self.groups if groups is None else groups:
             local = self.lowered.locals[group]
             environment = self.environment(free, group, self.messages(free, group))
@@ -215,7 +215,7 @@ class Problem(eqx.Module):
     def environment(self, free: State, group: str, messages: dict) -> dict:
         """Values of all symbols of a group's local form."""
         local = self.lowered.locals[group]
-        values = {v.symbol: free[group][v.key] for v in local.form.variables}
+        values: dict[Any, Any] = {v.symbol: free[group][v.key] for v in local.form.variables}
         for symbol, (placement, p) in local.form.parameters.items():
             values[symbol] = self.params[placement][p.name]
         for form in local.form.own:
@@ -234,7 +234,7 @@ class Problem(eqx.Module):
         size = cost.programs.form.unknowns[group].size
         acts = jnp.zeros(size, self.beta.dtype).at[part.indices].set(1.0)
         values = {nudge: self.beta[..., None] * acts}
-        if y is not None:
+        if y is not None and self.target is not None:
             spread = jnp.zeros((*self.target.shape[:-1], size), self.target.dtype)
             values[y] = spread.at[..., part.indices].set(self.target[..., part.columns])
         return values

@@ -50,7 +50,9 @@ def _shared_products(contributions: list[CompiledContribution], wirings, params,
         features = []
         for k in moving:
             values = {x: held[contributions[k].sender_group][key] for x, key in contributions[k].sender_symbols}
-            features.append(contributions[k].feature(values)[0])
+            feature = contributions[k].feature
+            assert feature is not None  # members of `moving`
+            features.append(feature(values)[0])
         rows = [f.reshape(-1, matrix.shape[0]) for f in features] + [jnp.ones((1, matrix.shape[0]), matrix.dtype)]
         product = jnp.concatenate(rows) @ matrix
         at = 0
@@ -58,5 +60,5 @@ def _shared_products(contributions: list[CompiledContribution], wirings, params,
             count = f.size // matrix.shape[0]
             result[k] = product[at : at + count].reshape(*f.shape[:-1], matrix.shape[1])
             at += count
-        result |= {k: product[-1] for k in ones}
+        result |= dict.fromkeys(ones, product[-1])
     return result

@@ -65,7 +65,7 @@ def load_checkpoint(path: Path, like: Any) -> tuple[dict, Any]:
 
 def save_parameters(path: Path, params: dict[str, dict[str, Any]]) -> None:
     """An .npz archive with one array per "placement.parameter"."""
-    arrays = {f"{p}.{k}": np.asarray(v) for p, own in params.items() for k, v in own.items()}
+    arrays: dict[str, Any] = {f"{p}.{k}": np.asarray(v) for p, own in params.items() for k, v in own.items()}
     atomic(path, lambda file: np.savez(file, **arrays))
 
 

@@ -115,7 +115,8 @@ class BackpropagationThroughTime(LearningRule):
         require_cost(model, "BackpropagationThroughTime")
         if not self.finder.unrolled:
             raise ModelError(
-                "BackpropagationThroughTime needs a finder with a fixed number of steps, such as FixedPoint(30) without "
+                "BackpropagationThroughTime needs a finder with a fixed number of steps, such as FixedPoint(30) "
+                "without "
                 f"a tolerance; got {self.finder!r}"
             )
         self.finder.check(model)

@@ -66,7 +66,7 @@ class TrainingRun:
         ready = self.ready
         members = self.members(state.params)
         if ready.test_targets is None:
-            scores = [None] * len(members)
+            scores: list[Any] = [None] * len(members)
         else:
             scores = [self.evaluate(p, ready.test_inputs, ready.test_targets, ready.test_labels) for p in members]
         record: dict[str, Any] = {}

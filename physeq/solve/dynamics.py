@@ -22,7 +22,8 @@ def check_dynamics(model: Any, name: str) -> None:
         if v.group in derivation.locals and any(c.order.value == 0 for c in v.classes):
             raise ModelError(
                 f"{name} needs dynamics, and {v.key} of group {v.group!r} has none (its equation is algebraic); add a "
-                "`dissipation` in its rate (or a capacitance on reduced nodes), or use NodeDescent, Minimise, FixedPoint, "
+                "`dissipation` in its rate (or a capacitance on reduced nodes), or use NodeDescent, Minimise, "
+                "FixedPoint, "
                 "Newton or LinearSolve"
             )
 

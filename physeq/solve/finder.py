@@ -24,7 +24,10 @@ class Finder(ABC):
     `find` is a plain loop that reverse-mode differentiation goes through (backpropagation through time).
     """
 
-    unrolled = False
+    @property
+    def unrolled(self) -> bool:
+        """Whether reverse-mode differentiation goes through `find`; not by default."""
+        return False
 
     @abstractmethod
     def check(self, model: Any) -> None:
@@ -43,7 +46,9 @@ def residual_of(problem: Any, free: State, force: State | None = None) -> Array:
         for key, x in values.items():
             f = force[group][key]
             if key in problem.bounds.get(group, {}):
-                f = problem.mask(group, key, problem.clip(group, key, x + f) - x)
+                # The plain force where no bound acts: x + f − x would lose the digits of a small force.
+                moved = problem.clip(group, key, x + f)
+                f = problem.mask(group, key, jnp.where(moved == x + f, f, moved - x))
             worst.append(jnp.max(jnp.abs(f), -1))
     return (
         jnp.broadcast_to(jnp.stack(jnp.broadcast_arrays(*worst)).max(0), problem.batch)
@@ -59,7 +64,8 @@ def largest_change(new: State, old: State, batch: tuple[int, ...]) -> Array:
 
 
 def entries(free: State) -> list[tuple[str, str, Array]]:
-    """(group, key, values) in the order of flat vectors: by name, as JAX sorts dicts when they pass a transformation."""
+    """(group, key, values) in the order of flat vectors: by name, as JAX sorts dicts when they pass a "
+    "transformation."""
     return [(group, key, free[group][key]) for group in sorted(free) for key in sorted(free[group])]
 
 

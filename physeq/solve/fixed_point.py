@@ -69,7 +69,8 @@ class FixedPoint(Finder):
             for key, closed in local.equilibrium.items():
                 if closed is None:
                     raise ModelError(
-                        f"FixedPoint needs a closed-form local equilibrium of {key} on group {group!r}, and none was found "
+                        f"FixedPoint needs a closed-form local equilibrium of {key} on group {group!r}, and none "
+                        "was found "
                         "(or an element there does not separate); declare the node's `minimiser`, or use Relaxation, "
                         "NodeDescent or Minimise"
                     )

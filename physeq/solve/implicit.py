@@ -75,20 +75,27 @@ def _per_sample_pair(problem: Any, free: State, seed: State, function) -> State:
     return per_sample(problem, packed, unpack)
 
 
-@eqx.filter_custom_vjp
 def solve(problem: Any, free: State, finder: Finder) -> tuple[State, Array, Array, Array]:
-    """Run a finder; differentiable in everything that the problem holds (parameters, inputs, target, β)."""
+    """Run a finder; differentiable in everything that the problem holds (parameters, inputs, target, β).
+
+    An equilibrium does not depend on where the search started.
+    """
+    return _solve(problem, jax.lax.stop_gradient(free), finder)
+
+
+@eqx.filter_custom_vjp
+def _solve(problem: Any, free: State, finder: Finder) -> tuple[State, Array, Array, Array]:
     return finder.find(problem, free)
 
 
-@solve.def_fwd
+@_solve.def_fwd
 def _forward(perturbed, problem, free, finder):
     del perturbed
     found = finder.find(problem, free)
     return found, found[0]
 
 
-@solve.def_bwd
+@_solve.def_bwd
 def _backward(solved, cotangent, perturbed, problem, free, finder):
     del perturbed, finder
     seed = jax.tree.map(
@@ -98,7 +105,27 @@ def _backward(solved, cotangent, perturbed, problem, free, finder):
     dynamic, static = eqx.partition(problem, eqx.is_inexact_array)
 
     def response(leaves):
-        return eqx.combine(leaves, static).force(solved)
+        one = eqx.combine(leaves, static)
+        pinned = pin(one, solved)
+        return one.force(pinned), pinned
 
+    # Held and pressed unknowns move with what holds them: with their own cotangent, and through the forces on the rest.
     _, pull = jax.vjp(response, dynamic)
-    return pull(a)[0]
+    return pull((a, seed))[0]
+
+
+def pin(problem: Any, solved: State) -> State:
+    """A solved state whose held and pressed entries follow clamps and bounds in derivatives; the rest is constant."""
+    force = problem.force(solved)
+    result: State = {}
+    for group, own in solved.items():
+        result[group] = {}
+        for key, x in own.items():
+            lower, upper = problem.bounds.get(group, {}).get(key, (None, None))
+            f, moved = force[group][key], x
+            if lower is not None:
+                moved = jnp.where((x <= lower) & (f < 0), lower, moved)
+            if upper is not None:
+                moved = jnp.where((x >= upper) & (f > 0), upper, moved)
+            result[group][key] = moved
+    return problem.insert(result)

@@ -41,7 +41,9 @@ class DenseDirect:
         size = start.shape[-1]
         nudges = problem.beta.shape[0] if problem.beta.size > 1 else 1
         if problem.beta.size != nudges:
-            raise ModelError("LinearSolve takes one nudge for all samples, or one for each entry of the first batch axis")
+            raise ModelError(
+                "LinearSolve takes one nudge for all samples, or one for each entry of the first batch axis"
+            )
         single, leaves = samples(problem, free) if problem.batch else (lambda x: x, (problem, free))
 
         def solve_phase(k, rights):

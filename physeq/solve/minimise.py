@@ -77,7 +77,7 @@ class Minimise(Finder):
             return objective(x), -jnp.sum(flatten(problem.force(unflatten(x, free))) * dx)
 
         start = flatten(free)
-        found = optx.minimise(
+        found: Any = optx.minimise(
             lambda x, _: objective(jnp.where(held, start, x)),
             self.method.solver(self.tolerance),
             start,

@@ -48,11 +48,13 @@ class Newton(Finder):
             return flatten(problem.force(unflatten(x, free)))
 
         def natural(x, f):
-            return jnp.where(held, 0.0, jnp.clip(x + f, lower, upper) - x)
+            # The plain force where no bound acts: x + f − x would lose the digits of a small force.
+            inside = (x + f >= lower) & (x + f <= upper)
+            return jnp.where(held, 0.0, jnp.where(inside, f, jnp.clip(x + f, lower, upper) - x))
 
         first = force(start)
         jacobian = jax.jacfwd(force)
-        tolerance = self.tolerance
+        tolerance: Any = self.tolerance
         if tolerance is None:
             scale = jnp.max(jnp.abs(jnp.where(held, 0.0, flatten(problem.curvature(free)))))
             tolerance = default_tolerance(start.dtype) * jnp.where(jnp.isfinite(scale) & (scale > 0), scale, 1.0)

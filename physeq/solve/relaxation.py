@@ -61,7 +61,8 @@ class Relaxation(Finder):
         check_dynamics(model, "Relaxation")
         if self.tolerance < 3 * self.atol:
             raise ModelError(
-                f"Relaxation: tolerance {self.tolerance} must be at least 3 × atol ({3 * self.atol:.3g}): adaptive solvers "
+                f"Relaxation: tolerance {self.tolerance} must be at least 3 × atol ({3 * self.atol:.3g}): "
+                "adaptive solvers "
                 "chatter at their own tolerance; lower atol and rtol"
             )
 

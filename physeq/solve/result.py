@@ -34,7 +34,8 @@ _REMEDIES = {
     Outcome.CONVERGED: "nothing to do",
     Outcome.BUDGET: "the fixed number of steps was used, as asked; see the residual",
     Outcome.NOT_CONVERGED: "raise the number of steps, start closer (start=...), or try another finder",
-    Outcome.DIVERGED: "the state left the finite numbers: check for an energy without lower bound, reduce couplings or the "
+    Outcome.DIVERGED: "the state left the finite numbers: check for an energy without lower bound, reduce "
+    "couplings or the "
     "nudge, bound the coordinate, or use a safeguarded finder (NodeDescent, Minimise)",
 }
 

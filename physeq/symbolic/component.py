@@ -65,7 +65,7 @@ class Component:
     force: Mapping[StateSymbol, sp.Expr] = field(default_factory=dict)
     constraint: tuple[sp.Expr, ...] = ()
     bounds: Mapping[StateSymbol, tuple] = field(default_factory=dict)
-    parameters: tuple[Parameter, ...] | None = None
+    parameters: tuple[Parameter, ...] = None  # type: ignore[assignment]  # None: those in the terms
     internal: tuple[Coordinate, ...] = ()
     minimiser: sp.Expr | None = None
     description: str = ""
@@ -96,9 +96,9 @@ class Component:
                 raise ModelError(
                     f"component {self.name!r}: parameter {names} stands in a term but not in `parameters`; add it there"
                 )
-        names = [p.name for p in self.parameters]
-        if len(set(names)) != len(names):
-            raise ModelError(f"component {self.name!r}: two parameters share a name among {names}; rename one")
+        taken = [p.name for p in self.parameters]
+        if len(set(taken)) != len(taken):
+            raise ModelError(f"component {self.name!r}: two parameters share a name among {taken}; rename one")
         self._check_symbols()
         self._check_constraints()
 
@@ -161,7 +161,8 @@ class Component:
                     continue
                 elif isinstance(symbol, Target):
                     raise ModelError(
-                        f"component {self.name!r}, {term}: target {symbol} belongs in the system's cost, not in a component"
+                        f"component {self.name!r}, {term}: target {symbol} belongs in the system's cost, not in a "
+                        "component"
                     )
                 elif not isinstance(symbol, Parameter | Signal | Time):
                     raise ModelError(
@@ -233,7 +234,7 @@ class Component:
         """The slots that occur in its terms: ports in order, then internal coordinates, each by name."""
         found = {self.slot(s) for e in self.expressions() for s in e.free_symbols if isinstance(s, StateSymbol)}
         found |= {self.slot(s) for s in (*self.force, *self.bounds)}
-        order = {port: i for i, port in enumerate(self.ports)}
+        order: dict[str | None, int] = {port: i for i, port in enumerate(self.ports)}
         return tuple(sorted(found, key=lambda s: (order.get(s.port, len(order)), s.coordinate.name)))
 
     @property

@@ -197,9 +197,9 @@ def _cost_form(system: System, found: Mapping) -> CostForm | None:
 
 def clamped_inputs(system: System) -> list[tuple[str, NodeSet, str | None]]:
     """(input name, nodes, coordinate) of every clamped input."""
-    return [(i.name, i.nodes, i.kind.coordinate) for i in system.inputs if isinstance(i.kind, Clamp)]
+    return [(i.name, i.nodes, i.kind.coordinate) for i in system.inputs if isinstance(i.kind, Clamp) and i.nodes]
 
 
 def driven_inputs(system: System) -> list[tuple[str, NodeSet, str | None]]:
     """(input name, nodes, coordinate) of every input that drives nodes with a force."""
-    return [(i.name, i.nodes, i.kind.coordinate) for i in system.inputs if isinstance(i.kind, Drive)]
+    return [(i.name, i.nodes, i.kind.coordinate) for i in system.inputs if isinstance(i.kind, Drive) and i.nodes]

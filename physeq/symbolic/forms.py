@@ -125,9 +125,9 @@ def placement_form(placement: Placement, variables: Mapping[tuple, Variable], he
     source, target = _sides(placement, unknowns)
     two = len(component.ports) == 2 and not component.internal
     energy_terms = separate(energy, source, target) if two else None
-    force_terms = {s: separate(f, source, target) for s, f in rest.items()} if two else {}
-    if not two or any(terms is None for terms in force_terms.values()):
-        force_terms = None
+    separated = {s: separate(f, source, target) for s, f in rest.items()} if two else {}
+    found = {s: terms for s, terms in separated.items() if terms is not None}
+    force_terms = found if two and len(found) == len(separated) else None
     return PlacementForm(
         placement,
         unknowns,
@@ -143,7 +143,8 @@ def placement_form(placement: Placement, variables: Mapping[tuple, Variable], he
 
 def _sides(placement: Placement, unknowns) -> tuple[set, set]:
     ports = placement.component.ports
-    return tuple({x for slot, x in unknowns.items() if slot.port == port} for port in (ports[0], ports[-1]))
+    first, last = ({x for slot, x in unknowns.items() if slot.port == port} for port in (ports[0], ports[-1]))
+    return first, last
 
 
 def _mass(component, reduced, at_rest) -> dict[tuple[Slot, Slot], sp.Expr]:

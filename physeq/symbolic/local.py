@@ -117,7 +117,10 @@ def local_form(
         for slot, expression in form.forces.items():
             own_force[by_coordinate[slot.coordinate].key] += expression.xreplace(here)
     energy += sum((m.symbol * m.feature for m in messages if m.acts_on is None), sp.S.Zero)
-    force, curvature, equilibrium, nudged = {}, {}, {}, {}
+    force: dict[str, sp.Expr] = {}
+    curvature: dict[str, sp.Expr] = {}
+    equilibrium: dict[str, sp.Expr | None] = {}
+    nudged: dict[str, sp.Expr | None] = {}
     for v in variables:
         x = v.symbol
         acting = sum((m.symbol * m.feature for m in messages if m.acts_on is v), sp.S.Zero)
@@ -181,7 +184,7 @@ def _collect(group, variables, attached) -> tuple[Message, ...]:
                 key = (by_coordinate[slot.coordinate], (term.number * feature).xreplace(to_node))
                 forces.setdefault(key, []).append(Contribution(form, receiver, 1 - receiver, term.coefficient, sent))
     word = rf"\mathrm{{{group.replace('_', ' ')}}}"
-    messages = []
+    messages: list[Message] = []
     for key, contributions in (*energy.items(), *forces.items()):
         acts_on, feature = key if isinstance(key, tuple) else (None, key)
         k = len(messages) + 1

@@ -37,7 +37,7 @@ def local_equilibrium(force: sp.Expr, x: sp.Symbol, *, bounded: bool = False) ->
 def declared_equilibrium(
     component: str, own: sp.Expr, force: sp.Expr, x: sp.Symbol, minimiser: sp.Expr
 ) -> sp.Expr | None:
-    """Use a declared minimiser m: x* = m(D + the rest), where everything besides the component's own force is free of x.
+    """Use a declared minimiser m: x* = m(D + the rest), where all but the component's own force is free of x.
 
     Raises:
         ModelError: m does not solve own(x) + D = 0.

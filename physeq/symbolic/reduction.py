@@ -1,4 +1,4 @@
-"""Which variables a system has: cyclic coordinates reduced to their rates, node by node, and the order of each equation.
+"""Which variables a system has: cyclic coordinates reduced to their rates, node by node, and each equation's order.
 
 A coordinate q is cyclic on a node when no term that touches the node holds q itself, only q̇. Its equation is then one
 for x = q̇: C v̇ = −∂R/∂v + F with inertia, the algebraic ∂R/∂v = F without.
@@ -148,10 +148,10 @@ def variables(system: System) -> tuple[Variable, ...]:
         for name, used in _uses(placement.component, slot).items():
             if used:
                 entry[name] |= mask
-    for group in system.topology.groups:
-        if not any(g == group.name for g, _ in uses):
+    for declared in system.topology.groups:
+        if not any(g == declared.name for g, _ in uses):
             raise ModelError(
-                f"group {group.name!r} takes part in no term; give its nodes a component or remove the group"
+                f"group {declared.name!r} takes part in no term; give its nodes a component or remove the group"
             )
     order = {name: i for i, name in enumerate(sizes)}
     return tuple(
@@ -194,7 +194,7 @@ def clamped_mask(system: System, group: str, coordinate: Coordinate | None = Non
     mask = np.zeros(names[group], bool)
     held = [nodes for nodes, _ in system.fixed]
     for entry in system.inputs:
-        if not isinstance(entry.kind, Clamp):
+        if not isinstance(entry.kind, Clamp) or entry.nodes is None:
             continue
         wanted = entry.kind.coordinate
         if coordinate is None or wanted is None or wanted in (coordinate.name, coordinate.key(1)):

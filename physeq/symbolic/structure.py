@@ -111,8 +111,8 @@ def structure(variables: Mapping[tuple, Variable], forms: tuple[PlacementForm, .
                 break
         if not _is_convex(form):
             not_convex.append(Obstacle(name, component.name, str(form.energy)))
-    if cost is not None and (bad := first_function(cost, NOT_HOLOMORPHIC)) is not None:
-        not_holomorphic.append(Obstacle("cost", "cost", str(bad)))
+    if cost is not None and (spoiler := first_function(cost, NOT_HOLOMORPHIC)) is not None:
+        not_holomorphic.append(Obstacle("cost", "cost", str(spoiler)))
     linear = not nonlinear and not bounded
     convex = None if not_convex else True
     if linear and not_convex and any(_is_concave_somewhere(f) for f in forms) and len(forms) == 1:

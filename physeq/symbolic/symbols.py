@@ -15,18 +15,55 @@ from physeq.symbolic.distributions import Constant, Distribution, Normal
 
 _PORT_INDEX = {"source": "i", "target": "j"}
 _GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi "
-    "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+    [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "omicron",
+        "pi",
+        "rho",
+        "sigma",
+        "tau",
+        "upsilon",
+        "phi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Pi",
+        "Sigma",
+        "Upsilon",
+        "Phi",
+        "Psi",
+        "Omega",
+    ]
 )
 
 
 def latex_word(name: str) -> str:
-    """LaTeX of a plain name: `theta` → \\theta, `v_in` → v_{\\mathrm{in}}, `gate` → \\mathrm{gate}."""
+    r"""LaTeX of a plain name: `theta` → \theta, `v_in` → v_{\mathrm{in}}, `gate` → \mathrm{gate}."""
     head, _, tail = name.partition("_")
     if head in _GREEK:
         text = _latex_translate(head)
+    elif len(head) == 1:
+        text = head
     else:
-        text = head if len(head) == 1 else rf"\mathrm{{{head}}}"
+        text = rf"\mathrm{{{head}}}"
     if not tail:
         return text
     return text + "_{" + (latex_word(tail) if "_" not in tail else rf"\mathrm{{{tail.replace('_', ' ')}}}") + "}"
@@ -242,7 +279,7 @@ def parameter(
             f"parameter {name!r}: its initial value {initial.value} lies outside its bounds [{lower}, {upper}]; "
             "change `initial` or `bounds`"
         )
-    # SymPy's `positive` would make p = 0 a contradiction; physically it is the closed half-line's interior that matters.
+    # SymPy's `positive` excludes p = 0; that is a boundary case for it, and a legal value for the compiled model.
     assumptions = {"positive": True} if positive or lower >= 0 else {"real": True}
     self = Parameter._make(name, (lower, upper, shared, trainable, repr(initial)), **assumptions)
     self.lower, self.upper = lower, upper

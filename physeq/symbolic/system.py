@@ -12,7 +12,7 @@ import sympy as sp
 
 from physeq.errors import ModelError
 from physeq.graph import OneToOne, Pattern, Topology
-from physeq.symbolic.component import Component, Edge, Node
+from physeq.symbolic.component import Component, Node
 from physeq.symbolic.place import Clamp, Drive, Feed, NodeSet, Readout, locate_nodes
 from physeq.symbolic.symbols import Coordinate, Parameter, StateSymbol, Target
 
@@ -179,7 +179,8 @@ class System:
             seen[placement.name] = placement
             if placement.component.internal and placement.name in {g.name for g in self.topology.groups}:
                 raise ModelError(
-                    f"group {placement.name!r}: a node component with internal coordinates needs a name of its own; put "
+                    f"group {placement.name!r}: a node component with internal coordinates needs a name of its "
+                    "own; put "
                     "it in a list with another Node or model the coordinate as a node's"
                 )
 
@@ -286,7 +287,8 @@ class System:
         if bad.size:
             at = tuple(int(i) for i in bad[0])
             raise ModelError(
-                f"{where}: value {value[at]} of element {at} lies outside its bounds [{p.lower}, {p.upper}]; change the "
+                f"{where}: value {value[at]} of element {at} lies outside its bounds [{p.lower}, {p.upper}]; "
+                "change the "
                 "value, or the bounds of the parameter"
             )
 
