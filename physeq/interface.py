@@ -72,11 +72,12 @@ class Derivation(_symbolic.Derivation):
 
 
 def derive(system: _symbolic.System, *, per_element: Iterable[str] = ()) -> Derivation:
+    """Derive equations, steady state, update rules and structure of a system; the result prints itself.
+
+    Args, errors and what is found: see `physeq.symbolic.derive`.
+    """
     found = _symbolic.derive(system, per_element=per_element)
     return Derivation(**{field.name: getattr(found, field.name) for field in dataclasses.fields(found)})
-
-
-derive.__doc__ = _symbolic.derive.__doc__
 
 
 class System(_symbolic.System):

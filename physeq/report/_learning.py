@@ -15,9 +15,11 @@ from physeq.errors import ModelError
 from physeq.report._assemble import tidy, total
 from physeq.report._locality import locality, only_held, reading
 from physeq.report._motion import has_steady_form
-from physeq.report._naming import Names, shown_name
-from physeq.report._operators import Chain, Change, Contrast, Scaled, Slope, TotalSlope
+from physeq.report._naming import Names
+from physeq.report._operators import Scaled
+from physeq.report._relations import Chain, Change, Contrast, Slope, TotalSlope
 from physeq.report._steady import cost_symbol, energy_symbol, nudge_symbol, readout_density, readout_index, readout_term
+from physeq.report._words import shown_name
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section, Table, Warning
 from physeq.symbolic.derivation import Derivation
 from physeq.symbolic.forms import PlacementForm

@@ -131,5 +131,5 @@ def _only_difference(form: PlacementForm, p: Parameter) -> bool:
 
 
 def _difference(names: Names, form: PlacementForm, ports) -> Math:
-    a, b = _ends(form)
+    a, b = form.unknowns.values()
     return Math(names.rename(a - b, form.placement, ports))

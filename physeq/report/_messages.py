@@ -8,9 +8,11 @@ import sympy as sp
 
 from physeq.report._assemble import around, gathered, is_symmetric, tidy
 from physeq.report._motion import drives, has_steady_form
-from physeq.report._naming import Names, raised, readable, word
-from physeq.report._operators import Chain, Written
+from physeq.report._naming import Names
+from physeq.report._operators import Written
+from physeq.report._relations import Chain
 from physeq.report._steady import nudge_symbol
+from physeq.report._words import raised, readable, word
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
 from physeq.symbolic.functions import clip
 from physeq.symbolic.local import Contribution, LocalForm, Message

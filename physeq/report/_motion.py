@@ -10,7 +10,8 @@ import sympy as sp
 
 from physeq.report._assemble import at_node, gathered, tidy, total
 from physeq.report._naming import Names
-from physeq.report._operators import Chain, Written
+from physeq.report._operators import Written
+from physeq.report._relations import Chain
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
 from physeq.symbolic.derivation import driven_inputs
 from physeq.symbolic.place import NodeSet
@@ -50,7 +51,7 @@ def free_classes(names: Names, v: Variable) -> tuple[NodeClass, ...]:
 def _of_class(names: Names, v: Variable, nodes: NodeClass) -> Iterator[Block]:
     indices = equation_indices(names, v)
     coordinate = names.state(v.group, v.coordinate, 0, indices)
-    where = [f"Group {v.group}" if not v.internal else f"Inside each element of {v.group}"]
+    where: list[str | Math] = [f"Group {v.group}" if not v.internal else f"Inside each element of {v.group}"]
     if len(v.classes) > 1:
         where.append(f", {_labels(names, v, nodes)}")
     if len(names.derivation.group_variables(v.group)) > 1:

@@ -6,17 +6,17 @@ the placement. Elements (i, j) run from source i to target j, and parameters sta
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import sympy as sp
 
 from physeq.graph import OneToOne
-from physeq.report._check import symbols_of
-from physeq.report._operators import Entry, ParameterEntry
-from physeq.report.document import SymbolEntry, Text, inlines
-from physeq.report.notation import _ESCAPED, appearance, has_script, to_commands
+from physeq.report._operators import ParameterEntry
+from physeq.report._registry import SymbolRegistry
+from physeq.report._words import parameter_range, per_second, raised, readable, shown_name, word
+from physeq.report.document import Text
 from physeq.symbolic.derivation import Derivation
-from physeq.symbolic.functions import clip, sigmoid, softplus, xlogx
+from physeq.symbolic.functions import clip, sigmoid, softplus
 from physeq.symbolic.symbols import (
     Coordinate,
     LocalSymbol,
@@ -39,42 +39,12 @@ _FUNCTIONS: dict[type, str] = {
 _LETTERS = "ijklmnpqrabcdefgh"
 
 
-def word(name: str) -> str:
-    r"""A name of the user's in upright LaTeX: `input->hidden` is \mathrm{input\to hidden}.
-
-    >>> print(word("input->hidden_1"))
-    \mathrm{input\to hidden\_1}
-    """
-    signs = "".join(_ESCAPED.get(sign, sign) for sign in name.replace("->", "→"))
-    return to_commands(rf"\mathrm{{{signs}}}").replace(r"\text{-}", "-")
-
-
-def shown_name(name: str) -> str:
-    """A placement's name in running text, with a real arrow."""
-    return name.replace("->", " → ")
-
-
-def readable(expr: sp.Expr) -> sp.Expr:
-    """Named functions written out that a formula says shorter: x log x.
-
-    >>> readable(xlogx(sp.Symbol("x")) / 4)
-    x*log(x)/4
-    """
-    return expr.replace(xlogx, lambda x: x * sp.log(x)) if expr.has(xlogx) else expr
-
-
-def raised(base: str, above: str) -> str:
-    """LaTeX of a name with a superscript."""
-    return f"{{{base}}}^{{{above}}}" if has_script(base, "^") else f"{base}^{{{above}}}"
-
-
-class Names:
+class Names(SymbolRegistry):
     """Chooses and remembers the symbols of a page about one derivation."""
 
     def __init__(self, derivation: Derivation):
+        super().__init__()
         self.derivation, self.system = derivation, derivation.system
-        self._entries: dict[Hashable, tuple[sp.Symbol, SymbolEntry]] = {}
-        self._taken: set[str] = set()
         self._homes = self._find_homes()
         self._multipliers: dict[sp.Symbol, tuple[Placement, int]] = {}
         self._owners: dict[str, set[str]] = {}
@@ -118,59 +88,6 @@ class Names:
         for function in _FUNCTIONS:
             if expr.has(function) and ("function", function) in self._entries:
                 yield self._entries["function", function][0]
-
-    # ---- registration ----------------------------------------------------------------------------------------------
-
-    def symbol(
-        self,
-        key: Hashable,
-        candidates: Iterable[str],
-        meaning: Text,
-        *,
-        unit: str = "",
-        domain: Text | None = None,
-        shown: Sequence[sp.Basic] = (),
-        **assumptions,
-    ) -> sp.Symbol:
-        """The symbol known by `key`, made on the first call with the first candidate that looks like no other symbol.
-
-        `shown` are the indices with which the table shows it.
-        """
-        if key not in self._entries:
-            names = list(candidates)
-            names += [names[-1] + "'" * n if "^" not in names[-1] else f"{{{names[-1]}}}_{{{n}}}" for n in range(1, 9)]
-            for latex in names:
-                symbol = sp.Symbol(latex, **({"real": True} | assumptions))
-                seen = appearance(symbol)
-                if seen not in self._taken:
-                    break
-            self._taken.add(seen)
-            entry = SymbolEntry(sp.IndexedBase(symbol)[tuple(shown)] if shown else symbol, meaning, unit, domain)
-            self._entries[key] = (symbol, entry)
-        return self._entries[key][0]
-
-    def indexed(self, key: Hashable, candidates: Iterable[str], meaning: Text, indices: Sequence, **more) -> sp.Expr:
-        """An indexed quantity; the bare symbol where there are no indices."""
-        kind = more.pop("kind", Entry)
-        symbol = self.symbol(key, candidates, meaning, shown=more.pop("shown", indices), **more)
-        return kind(sp.IndexedBase(symbol), *indices) if indices else symbol
-
-    def entries(self, used: Iterable[sp.Basic]) -> tuple[SymbolEntry, ...]:
-        """The rows of the symbol table for the symbols that occur, and for those that occur in these rows."""
-        wanted = {getattr(s, "label", s) for s in used}
-        while True:
-            rows = [entry for symbol, entry in self._entries.values() if symbol in wanted]
-            inside = {
-                getattr(s, "label", s)
-                for entry in rows
-                for text in (entry.symbol, entry.meaning, entry.domain or ())
-                for inline in inlines(text)
-                if hasattr(inline, "expr")
-                for s in symbols_of(inline.expr)
-            }
-            if inside <= wanted:
-                return tuple(rows)
-            wanted |= inside
 
     # ---- indices and sets --------------------------------------------------------------------------------------------
 
@@ -243,8 +160,9 @@ class Names:
         if len(homes) > 1 and group is not None:
             where = f", group {group}" if not internal else f", of an element of {group}"
         base = [raised(latex, word(group))] if where and group else [latex, raised(latex, word(coordinate.name))]
-        unit = (coordinate.unit, getattr(coordinate, "rate_unit", "") or _per(coordinate.unit, 1))[min(order, 1)]
-        unit = _per(getattr(coordinate, "rate_unit", ""), 1) or _per(coordinate.unit, 2) if order == 2 else unit
+        rate_unit = getattr(coordinate, "rate_unit", "")
+        second = per_second(rate_unit, 1) or per_second(coordinate.unit, 2)
+        unit = (coordinate.unit, rate_unit or per_second(coordinate.unit, 1), second)[order]
         own = ("state", group if where else None, coordinate, order)
         return self.indexed(own, base, f"{kind}{text}{where}", indices, unit=unit, shown=self._plain(len(indices)))
 
@@ -264,7 +182,7 @@ class Names:
         sign = {"positive": True} if p.is_positive else {}
         indices = () if p.shared else indices
         shown = self._plain(len(indices))
-        domain = _domain(p)
+        domain = parameter_range(p)
         return self.indexed(
             key,
             base,
@@ -360,16 +278,3 @@ class Names:
             elif symbol in self._multipliers:
                 found[symbol] = self._multiplier_of(symbol, element)
         return readable(expr.xreplace(found))
-
-
-def _per(unit: str, power: int) -> str:
-    return f"{unit}/s{'²' if power == 2 else ''}" if unit else ""
-
-
-def _domain(p: Parameter) -> str | None:
-    lower, upper = (f"{x:g}" for x in (p.lower, p.upper))
-    if p.lower > -float("inf") and p.upper < float("inf"):
-        return f"{lower} to {upper}"
-    if p.lower > -float("inf"):
-        return f"≥ {lower}"
-    return f"≤ {upper}" if p.upper < float("inf") else None

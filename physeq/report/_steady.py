@@ -11,7 +11,8 @@ import sympy as sp
 from physeq.report._assemble import at_node, gathered, total
 from physeq.report._motion import constraint_forces, drives, equation_indices, free_classes, has_steady_form
 from physeq.report._naming import Names
-from physeq.report._operators import Scaled, Slope, Written, sum_over
+from physeq.report._operators import Scaled, Written, sum_over
+from physeq.report._relations import Slope
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
 from physeq.symbolic.derivation import driven_inputs
 from physeq.symbolic.reduction import NodeClass, Order, Variable

@@ -10,7 +10,7 @@ from physeq.graph import Dense, OneToOne, Sparse
 from physeq.report._assemble import has_parallel, is_symmetric
 from physeq.report._motion import node_labels
 from physeq.report._naming import Names
-from physeq.report._operators import Chain
+from physeq.report._relations import Chain
 from physeq.report.document import Block, Bullets, Code, Math, Note, Paragraph, Section, Table
 from physeq.symbolic.component import Component
 from physeq.symbolic.distributions import Constant, Distribution
