@@ -7,7 +7,8 @@ import numpy as np
 import sympy as sp
 
 from physeq.report import Equation, Section
-from physeq.report._operators import Bracket, Chain, Contrast, InPhase, Scaled, SumOver, Written
+from physeq.report._operators import Bracket, Scaled, SumOver, Written
+from physeq.report._relations import Chain, Contrast, InPhase
 from physeq.report.notation import symbol_latex
 
 NUMERIC = {

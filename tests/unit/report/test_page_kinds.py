@@ -13,7 +13,8 @@ from test_report_writers import Page, balanced
 import physeq as pq
 from physeq.report import Section, Table, Warning, derivation_page
 from physeq.report._check import expressions, symbols_of
-from physeq.report._operators import Chain, Change, Contrast, Scaled
+from physeq.report._operators import Scaled
+from physeq.report._relations import Chain, Change, Contrast
 from physeq.report.notation import latex, symbol_latex
 from physeq.report.text import plain
 

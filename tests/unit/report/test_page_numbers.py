@@ -11,7 +11,7 @@ from page_reader import Reader, equations
 
 import physeq as pq
 from physeq.report import Document, Equation, Section, derivation_page
-from physeq.report._operators import Change, Slope
+from physeq.report._relations import Change, Slope
 from physeq.report.notation import latex, symbol_latex
 from physeq.symbolic.reduction import clamped_mask
 
