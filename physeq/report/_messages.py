@@ -165,8 +165,11 @@ def _equilibrium(names: Names, local: LocalForm, v) -> Iterator[Block]:
     for label, found in (("local step", free), ("nudged step", nudged)):
         if found is not None:
             pushed = found.xreplace({drive: sp.Add(*drives(names, v, names.index(0)))})
-            value = _clipped(names, local, v, tidy(localised(names, local, pushed)))
-            yield Equation(Chain("leftarrow", x, value), label=label)
+            free_value = tidy(localised(names, local, pushed))
+            value, remark = _clipped(names, local, v, free_value), None
+            if value.has(sp.Piecewise) and not free_value.has(sp.Piecewise):
+                value, remark = free_value, "then clipped to the bounds of the node"
+            yield Equation(Chain("leftarrow", x, value), label=label, note=remark)
     if free is None and not v.internal:
         yield Note(["No closed form of the local equilibrium of ", Math(x), " is known."])
 

@@ -144,9 +144,9 @@ def energy_section(names: Names, more: Iterator[Equation]) -> Section:
     blocks: list[Block] = []
     if has_steady_form(names):
         symbol, kind = energy_symbol(names), "co-content" if is_content(names) else "energy"
-        lead = "The unknowns are rates" if is_content(names) else "With all rates at rest"
+        lead = "The unknowns are rates:" if is_content(names) else "With all rates at rest,"
         text = [
-            f"{lead}, and the steady state is governed by the {kind} ",
+            f"{lead} the steady state is governed by the {kind} ",
             Math(symbol),
             ", a function of the unknowns. ",
         ]

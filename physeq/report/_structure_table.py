@@ -65,7 +65,9 @@ def _named(names: Names, obstacles: tuple[Obstacle, ...], lead: str = "") -> str
 
 
 def _obstacles(obstacles: tuple[Obstacle, ...]) -> str | None:
-    return "; ".join(dict.fromkeys(f"{o.component}: {o.what}" for o in obstacles)) or None
+    projected = {o.component for o in obstacles if o.what.startswith("bounds (")}
+    told = [o for o in obstacles if o.component not in projected or not o.what.startswith("bounds of")]
+    return "; ".join(dict.fromkeys(f"{o.component}: {o.what}" for o in told)) or None
 
 
 def _bounded(bounded: tuple[str, ...]) -> str | None:

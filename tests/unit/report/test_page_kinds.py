@@ -154,6 +154,12 @@ def test_bounds_are_printed_and_clip_the_local_step():
     assert "\\le v_{i} \\le" in page.to_latex()
 
 
+def test_bounds_by_cases_are_told_in_words():
+    [step, *_] = [e for e in equations(page_of("box"), "As executed") if isinstance(e.lhs, Chain)]
+    assert step.note == ("then clipped to the bounds of the node",)
+    assert not step.lhs.has(sp.Piecewise) and "Piecewise" not in page_of("box").to_markdown()
+
+
 def test_locality_names_the_places_and_phases():
     page = page_of("resistors")
     [learning] = [b for b in page.blocks if isinstance(b, Section) and b.title.startswith("Learning")]
