@@ -1,4 +1,4 @@
-"""Training steps and epochs against hand-written JAX; run with `pytest -m benchmark tests/benchmarks -s`.
+"""Training steps and epochs against hand-written JAX; run with `pytest -n 0 -m benchmark tests/benchmarks -s`.
 
 Nothing here asserts a time: each test checks that both programs compute the same and prints the ratio beside its goal.
 """

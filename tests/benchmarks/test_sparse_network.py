@@ -1,6 +1,6 @@
 """A sparse network of 100,000 nodes and 400,000 edges: force, compilation, memory, and derivation against size.
 
-Run with `pytest -m benchmark tests/benchmarks -s`; no test asserts a time.
+Run with `pytest -n 0 -m benchmark tests/benchmarks -s`; no test asserts a time.
 """
 
 import subprocess
