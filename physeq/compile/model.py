@@ -206,7 +206,8 @@ class Model(eqx.Module):
                 for end, merge in ((low, jnp.maximum), (high, jnp.minimum)):
                     value = end(own)[0]
                     infinite = np.isscalar(value) and not np.isfinite(value)
-                    ends.append(None if infinite else self._to_nodes(value, placement, slot, size, merge, problem.beta.dtype))
+                    dtype = problem.beta.dtype
+                    ends.append(None if infinite else self._to_nodes(value, placement, slot, size, merge, dtype))
                 old = bounds.setdefault(group, {}).get(key, (None, None))
                 bounds[group][key] = (_merge(old[0], ends[0], jnp.maximum), _merge(old[1], ends[1], jnp.minimum))
         return bounds
