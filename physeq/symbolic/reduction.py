@@ -148,6 +148,14 @@ def variables(system: System) -> tuple[Variable, ...]:
         for name, used in _uses(placement.component, slot).items():
             if used:
                 entry[name] |= mask
+    names: dict[tuple[str, str], Coordinate] = {}
+    for group, coordinate in uses:
+        other = names.setdefault((group, coordinate.name), coordinate)
+        if other != coordinate:
+            raise ModelError(
+                f"group {group!r}: coordinate {coordinate.name!r} is declared twice, with start {other.start} and "
+                f"{coordinate.start} or another rate; declare it once and use it in all components"
+            )
     for declared in system.topology.groups:
         if not any(g == declared.name for g, _ in uses):
             raise ModelError(

@@ -187,7 +187,8 @@ def coordinate(
     """Declare a coordinate q.
 
     `q.dot` is its rate; in an edge's terms `q.source` and `q.target` are its two ends, in a many-port component
-    `q.at("port")`. Two coordinates of one name are one coordinate, so components of different origin share nodes.
+    `q.at("port")`. Two coordinates of one name are one coordinate, so components of different origin share nodes;
+    on one group they must agree in `start`.
 
     Args:
         name: the coordinate's name, also its key in states.
@@ -208,7 +209,7 @@ def coordinate(
     _check_name("coordinate", name)
     if rate is not None:
         _check_name("rate", rate)
-    self = Coordinate._make(name, (name, rate), real=True)
+    self = Coordinate._make(name, (name, rate, float(start)), real=True)
     self.coordinate, self.port, self.order = self, None, 0
     self.rate_name, self.start = rate, float(start)
     self.unit, self.description = unit, description

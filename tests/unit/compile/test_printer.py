@@ -42,7 +42,9 @@ def test_values_and_derivatives_agree_with_sympy(function):
         np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
 
 
-@pytest.mark.parametrize("function", set(FUNCTIONS) - set(functions.NOT_DIFFERENTIABLE), ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "function", [f for f in FUNCTIONS if f not in functions.NOT_DIFFERENTIABLE], ids=lambda f: f.__name__
+)
 def test_jax_differentiates_as_sympy_does(function):
     low, high = DOMAINS.get(function, (-2.0, 2.0))
     expression = function(*SAMPLES.get(function, (x,)))
