@@ -143,6 +143,14 @@ class EquilibriumPropagation(LearningRule):
                 else "a force has no closed-form energy"
             )
             raise ModelError(f"EquilibriumPropagation needs an energy: {reason}; use ImplicitDifferentiation")
+        for form in model.derivation.forms:
+            component, name = form.placement.component, form.placement.name
+            ends = {p for interval in component.bounds.values() for end in interval for p in end.free_symbols}
+            if trained := sorted(p.name for p in ends if getattr(p, "trainable", False)):
+                raise ModelError(
+                    f"EquilibriumPropagation cannot train {trained[0]!r}, a bound in {component.name!r} of {name!r}: "
+                    "∂F/∂θ does not see bounds; declare it with trainable=False or use ImplicitDifferentiation"
+                )
         for finder in self._finders(model):
             finder.check(model)
 

@@ -15,7 +15,7 @@ from physeq.errors import ModelError
 from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost
 from physeq.solve import FixedPoint, Minimise, Newton, NodeDescent, default_finder
 from physeq.solve.finder import Finder
-from physeq.solve.implicit import adjoint
+from physeq.solve.implicit import adjoint, pin
 from physeq.solve.result import State
 
 
@@ -90,12 +90,18 @@ class ImplicitDifferentiation(LearningRule):
                 weight = 1.0 if curvature is None else curvature[group][key]
                 seed[group][key] = weight * slope / size
         a = adjoint(problem, free, seed)
-        _, pull = jax.vjp(lambda p: model.problem(p, inputs, target).force(free), params)
+
+        def response(p):
+            one = model.problem(p, inputs, target)
+            pinned = pin(one, free)
+            return one.force(pinned), pinned
+
+        _, pull = jax.vjp(response, params)
 
         def direct(p):
             return jnp.sum(cost.value(full, p, problem.target)) / size
 
-        return jax.tree.map(jnp.add, pull(a)[0], jax.grad(direct)(params))
+        return jax.tree.map(jnp.add, pull((a, seed))[0], jax.grad(direct)(params))
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,16 @@ def iterate(
         residual = change(last, before)
         return last, residual, jnp.int32(steps), outcome_of(residual, None)
 
+    # A change of some units in the last place is as small as changes get, in whatever precision the state has.
+    rounding = 4 * jnp.finfo(jnp.result_type(*jax.tree.leaves(start))).eps
+    zero = jax.tree.map(jnp.zeros_like, start)
+
+    def reachable(state):
+        return jnp.maximum(tolerance, rounding * change(state, zero))
+
     def unfinished(carry):
-        _, residual, count = carry
-        return (count < steps) & jnp.any(residual > tolerance)
+        state, residual, count = carry
+        return (count < steps) & jnp.any(residual > reachable(state))
 
     def advance(carry):
         old, _, count = carry
@@ -41,4 +48,4 @@ def iterate(
     first = step(start)
     carry = (first, change(first, start), jnp.int32(1))
     last, residual, count = jax.lax.while_loop(unfinished, advance, carry)
-    return last, residual, count, outcome_of(residual, tolerance)
+    return last, residual, count, outcome_of(residual, reachable(last))

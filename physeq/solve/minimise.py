@@ -78,13 +78,14 @@ class Minimise(Finder):
 
         start = flatten(free)
         found: Any = optx.minimise(
-            lambda x, _: objective(jnp.where(held, start, x)),
+            lambda x, _: objective(jnp.where(held, start, x.astype(start.dtype))),
             self.method.solver(self.tolerance),
-            start,
+            # optimistix keeps its history in the default precision and refuses a state in another.
+            start.astype(jnp.promote_types(start.dtype, jnp.result_type(float))),
             max_steps=self.steps,
             throw=False,
             adjoint=optx.ImplicitAdjoint(),
         )
         good = jnp.all(jnp.isfinite(found.value))
-        x = jnp.where(good & ~held, found.value, start)
+        x = jnp.where(good & ~held, found.value.astype(start.dtype), start)
         return unflatten(x, free), found.stats["num_steps"]
