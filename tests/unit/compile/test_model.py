@@ -252,7 +252,17 @@ def test_masses_are_second_derivatives_of_the_declared_terms(case):
     found = rate_force(case.problem, case.free, rates)
     if case.name == "capacitors":
         expected = {"nodes": {"v": case.params["nodes"]["k"] * rates["nodes"]["v"]}}
-    elif case.name in ("layered", "hopfield", "xy", "directed", "saturating", "patterns", "readout", "signals", "shared signals"):
+    elif case.name in (
+        "layered",
+        "hopfield",
+        "xy",
+        "directed",
+        "saturating",
+        "patterns",
+        "readout",
+        "signals",
+        "shared signals",
+    ):
         expected = rates  # R = ½ q̇² on every node
     elif case.name == "internal":
         expected = rates | {"e0": {"i": jnp.zeros_like(rates["e0"]["i"])}}
