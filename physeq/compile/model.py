@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import sympy as sp
 from jaxtyping import Array
 
 from physeq.compile.cost import CostEvaluator, State
@@ -22,7 +23,7 @@ from physeq.compile.wiring import Wiring, wire
 from physeq.errors import InternalError, ModelError
 from physeq.symbolic.derivation import Derivation, clamped_inputs, driven_inputs
 from physeq.symbolic.place import Feed
-from physeq.symbolic.reduction import Order
+from physeq.symbolic.reduction import Order, clamped_mask
 
 Params = dict[str, dict[str, Array]]
 Inputs = Array | Mapping[str, Array] | None
@@ -102,7 +103,15 @@ class Model(eqx.Module):
         arrays, target = self.check_data(inputs, target)
         shapes = [x.shape[:-1] for x in arrays.values()] + ([target.shape[:-1]] if target is not None else [])
         beta = jnp.asarray(beta, self._dtype(params))
-        found = jnp.broadcast_shapes(*shapes, beta.shape, batch or ())
+        try:
+            found = jnp.broadcast_shapes(*shapes, beta.shape, batch or ())
+        except (TypeError, ValueError):
+            named = [f"input {name!r} {x.shape[:-1]}" for name, x in arrays.items()]
+            named += [f"target {target.shape[:-1]}"] if target is not None else []
+            raise ModelError(
+                f"batch shapes do not fit together: {', '.join(named)}, beta {beta.shape}, batch {batch or ()}; "
+                "give each the same leading axes, or none"
+            ) from None
         arrays = {name: _fit(x, found, beta.dtype) for name, x in arrays.items()}
         target = None if target is None else _fit(target, found, beta.dtype)
         held, clamps = self._clamps(arrays, beta.dtype)
@@ -381,8 +390,9 @@ def _refuse(derivation: Derivation) -> None:
         if v.group in derivation.held:
             continue
         if not v.uniform:
-            odd = v.classes[-1]
-            label = system.label(v.group, int(odd.indices[0])) if not v.internal else int(odd.indices[0])
+            free = np.flatnonzero(~clamped_mask(system, v.group, v.coordinate))
+            odd = int(np.intersect1d(v.classes[-1].indices, free)[0])
+            label = odd if v.internal else system.label(v.group, odd)
             raise ModelError(
                 f"group {v.group!r}: coordinate {v.coordinate} is cyclic on some nodes and not on others (node "
                 f"{label!r} "
@@ -396,6 +406,19 @@ def _refuse(derivation: Derivation) -> None:
             )
     if not structure.autonomous:
         raise ModelError("a term holds the time t; a steady state needs terms without t: use a signal and Feed")
+    for form in derivation.forms:
+        component, name = form.placement.component, form.placement.name
+        for symbol, ends in component.bounds.items():
+            unknown = form.unknowns[component.slot(symbol)]
+            if unknown != symbol and any(end not in (sp.oo, -sp.oo) for end in ends):
+                raise ModelError(
+                    f"component {component.name!r} in {name!r}: the bounds of {symbol} cannot be kept at a steady "
+                    f"state, where {unknown} is the unknown; bound {unknown}, or leave them out"
+                )
+    for entry in system.inputs:
+        if entry.nodes is not None:
+            for part in entry.nodes.parts:
+                derivation.node_variable(part.group, entry.kind.coordinate, f"input {entry.name!r}")
     if derivation.floating:
         f = derivation.floating[0]
         more = "" if f.count <= len(f.labels) else f" and {f.count - len(f.labels)} more"

@@ -36,6 +36,10 @@ class DenseDirect:
 
     def solve(self, problem: Any, free: State) -> State:
         """One step H δ = f from the start, with one factorisation for all samples of one nudge."""
+        # A signal may stand in the matrix, which then differs from sample to sample.
+        return per_sample(problem, free, self._together) if problem.signals else self._together(problem, free)
+
+    def _together(self, problem: Any, free: State) -> State:
         held, start = held_mask(problem, free), flatten(free)
         right = jnp.where(held, 0.0, flatten(problem.force(free)))
         size = start.shape[-1]
@@ -169,8 +173,7 @@ class LinearSolve(Finder):
         solved = self.method.solve(problem, free)
         force = problem.force(solved)
         residual = residual_of(problem, solved, force)
-        scale = jnp.max(jnp.abs(flatten(problem.curvature(solved)))) * jnp.maximum(
-            1.0, jnp.max(jnp.abs(flatten(solved)))
-        )
+        curvature = jnp.where(held_mask(problem, solved), 0.0, flatten(problem.curvature(solved)))
+        scale = jnp.max(jnp.abs(curvature)) * jnp.maximum(1.0, jnp.max(jnp.abs(flatten(solved))))
         tolerance = 100 * default_tolerance(scale.dtype) if self.tolerance is None else self.tolerance
         return solved, residual, jnp.int32(1), outcome_of(residual, tolerance * scale)

@@ -93,6 +93,7 @@ class System:
         self._check_names()
         self.fixed = self._resolve_fixed(ground, fixed or {})
         self.inputs = self._resolve_inputs(inputs)
+        self._check_held_once()
         self.outputs = None if outputs is None else locate_nodes(topology, outputs, "outputs")
         self.readout = readout
         self.cost = self._check_cost(cost)
@@ -209,8 +210,8 @@ class System:
 
     def _resolve_inputs(self, inputs) -> tuple[Input, ...]:
         if inputs is None:
-            return ()
-        if not isinstance(inputs, Mapping):
+            inputs = {}
+        elif not isinstance(inputs, Mapping):
             inputs = {"input": inputs}
         resolved = []
         for name, kind in inputs.items():
@@ -234,6 +235,25 @@ class System:
                         f"inputs={{..., {signal.name!r}: Feed({placement.name!r}, {signal.name})}}"
                     )
         return tuple(resolved)
+
+    def _check_held_once(self) -> None:
+        held = [(nodes, None, "a ground or fixed value") for nodes, _ in self.fixed]
+        held += [
+            (i.nodes, i.kind.coordinate, f"input {i.name!r}")
+            for i in self.inputs
+            if isinstance(i.kind, Clamp) and i.nodes is not None
+        ]
+        seen: dict[tuple[str, int], list[tuple[str | None, str]]] = {}
+        for nodes, coordinate, what in held:
+            for part in nodes.parts:
+                for index in part.indices.tolist():
+                    for other, before in seen.setdefault((part.group, index), []):
+                        if coordinate is None or other is None or coordinate == other:
+                            raise ModelError(
+                                f"node {self.label(part.group, index)!r} of group {part.group!r} is held twice, by "
+                                f"{before} and by {what}; keep one of them"
+                            )
+                    seen[part.group, index].append((coordinate, what))
 
     def _check_cost(self, cost) -> sp.Expr | None:
         if cost is None:
@@ -283,7 +303,8 @@ class System:
         where = f"parameter {p.name!r} of {placement.name!r}"
         if value.shape not in ((), shape):
             raise ModelError(f"{where}: values must have shape {shape}, got {value.shape}")
-        bad = np.argwhere((value < p.lower) | (value > p.upper))
+        # NaN stands for a value that a graph's element does not give.
+        bad = np.argwhere((value < p.lower) | (value > p.upper) | np.isinf(value))
         if bad.size:
             at = tuple(int(i) for i in bad[0])
             raise ModelError(
