@@ -237,7 +237,9 @@ class System:
         return tuple(resolved)
 
     def _check_held_once(self) -> None:
-        held = [(nodes, None, "a ground or fixed value") for nodes, _ in self.fixed]
+        held: list[tuple[NodeSet, str | None, str]] = [
+            (nodes, None, "a ground or fixed value") for nodes, _ in self.fixed
+        ]
         held += [
             (i.nodes, i.kind.coordinate, f"input {i.name!r}")
             for i in self.inputs
