@@ -127,8 +127,11 @@ def test_same_equilibrium_as_scipy(finder, name):
                 )
 
 
-@pytest.mark.parametrize("finder", FINDERS)
-@pytest.mark.parametrize("shape", [(), (3,)])
+@pytest.mark.parametrize(
+    ("finder", "shape"),
+    [(finder, ()) for finder in FINDERS]
+    + [(finder, (3,)) for finder in ("Minimise", "Newton", "NodeDescent", "FixedPoint", "DenseDirect", "Relaxation")],
+)
 def test_batches_are_sample_by_sample(finder, shape):
     name = MAIN[finder]
     model, params, inputs, _ = problem_data(name)

@@ -95,6 +95,8 @@ def test_centered_equilibrium_propagation_is_second_order(case):
 
 
 def test_one_sided_equilibrium_propagation_is_first_order(case):
+    if case.name not in ("layered", "resistors", "prototypical", "saturating", "readout"):
+        pytest.skip("the phases and the contrast are those of the centered test")
     scale = 0.1 if case.name == "saturating" else 1.0
     errors = errors_of(case, pq.OneSided, [scale * beta for beta in (0.02, 0.01, -0.02, -0.01)])
     assert max(errors[1], errors[3]) < 0.05
