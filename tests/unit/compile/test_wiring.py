@@ -16,7 +16,7 @@ PATTERNS = {
     "sparse": (Sparse([[0, 1], [2, 3], [2, 3], [1, 0], [1, 1]]), (3, 4)),
     "one edge": (Sparse([[2, 0]]), (3, 4)),
 }
-BATCHES = [((), ()), ((5,), (5,)), ((2, 5), (5,)), ((5,), (2, 5)), ((5,), ()), ((), (5,)), ((2, 5), ())]
+BATCHES = [((), ()), ((5,), (5,)), ((2, 5), (5,)), ((5,), (2, 5)), ((5,), ()), ((), (5,)), ((2, 5), ()), ((), ())]
 
 
 @pytest.fixture(params=PATTERNS)
@@ -72,7 +72,8 @@ def test_energy_and_outer(case, batches, sides, shared):
     ends = [draw(*batch, n) if on else None for batch, n, on in zip(batches, sizes, sides, strict=True)]
     used = [batch for batch, on in zip(batches, sides, strict=True) if on]
     batch = np.broadcast_shapes(*used)
-    energy, whole = np.zeros(batch), np.broadcast_shapes(*batches)
+    # The last case: phases that neither end knows.
+    energy, whole = np.zeros(batch), (np.broadcast_shapes(*batches) if any(batches) else (3,))
     weights = draw(*whole)
     outer = np.zeros(len(rows))
     for k, (c, row) in enumerate(zip(np.broadcast_to(coefficient, shape).ravel(), rows, strict=True)):
