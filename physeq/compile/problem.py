@@ -42,6 +42,7 @@ class Problem(eqx.Module):
     bounds: dict[str, dict[str, tuple[Array | None, Array | None]]]
     static_messages: dict[str, dict[str, Array]]
     batch: tuple[int, ...] = eqx.field(static=True)
+    key: Array | None = None  # of noise in the dynamics; None where there is none
 
     # ---- states --------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from physeq.learn.fitting import Fit as Fit
 from physeq.learn.fitting import fit as fit
 from physeq.learn.fitting import fit_many as fit_many
 from physeq.learn.optimise import Rates as Rates
+from physeq.learn.rule import Contrasted as Contrasted
 from physeq.learn.rule import GradientInfo as GradientInfo
 from physeq.learn.rule import LearningRule as LearningRule
 from physeq.learn.rule import Objective as Objective

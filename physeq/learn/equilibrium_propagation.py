@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from physeq.compile import parameter_gradient
 from physeq.errors import ModelError
-from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost
+from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost, require_energy
 from physeq.solve import FixedPoint, Outside, default_finder
 from physeq.solve.finder import Finder
 from physeq.solve.result import State, is_traced
@@ -133,24 +133,7 @@ class EquilibriumPropagation(LearningRule):
 
     def check(self, model: Any) -> None:
         require_cost(model, "EquilibriumPropagation")
-        structure = model.derivation.structure
-        if not structure.conservative:
-            why = structure.certificates[0] if structure.certificates else None
-            reason = (
-                f"component {why.component!r} in {why.placement!r} is not reciprocal, "
-                f"∂f_i/∂x_j − ∂f_j/∂x_i = {why.defect}"
-                if why
-                else "a force has no closed-form energy"
-            )
-            raise ModelError(f"EquilibriumPropagation needs an energy: {reason}; use ImplicitDifferentiation")
-        for form in model.derivation.forms:
-            component, name = form.placement.component, form.placement.name
-            ends = {p for interval in component.bounds.values() for end in interval for p in end.free_symbols}
-            if trained := sorted(p.name for p in ends if getattr(p, "trainable", False)):
-                raise ModelError(
-                    f"EquilibriumPropagation cannot train {trained[0]!r}, a bound in {component.name!r} of {name!r}: "
-                    "∂F/∂θ does not see bounds; declare it with trainable=False or use ImplicitDifferentiation"
-                )
+        require_energy(model, "EquilibriumPropagation", "AsymmetricEP or VectorFieldEP (biased)")
         for finder in self._finders(model):
             finder.check(model)
 

@@ -27,6 +27,13 @@ class Objective(Enum):
     CURVATURE_WEIGHTED_COST = "curvature-weighted cost"
 
 
+class Contrasted(Enum):
+    """What a rule contrasts between its phases; printing and execution read the same mark."""
+
+    ENERGY = "∂F/∂p"
+    RESPONSE = "(∂f/∂p)ᵀ(x − x⁰)"
+
+
 @dataclass(frozen=True)
 class Phase:
     """One phase of a rule: which nudge acts, from which phase's state it starts.
@@ -55,6 +62,7 @@ class GradientInfo(eqx.Module):
         steps: (free phase, nudged phases).
         outcome: worst `Outcome` code of all phases and batch entries.
         displacement: largest |nudged − free| over unknowns, per batch entry; zeros for exact rules.
+        moved: the parameters at the end, for rules whose weights move inside the nudged phase; `fit` keeps them.
     """
 
     cost: Array
@@ -64,6 +72,7 @@ class GradientInfo(eqx.Module):
     steps: Array
     outcome: Array
     displacement: Array
+    moved: Params | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,15 @@ class LearningRule(ABC):
     def objective(self) -> Objective:
         """Whose gradient is estimated."""
         return Objective.COST
+
+    @property
+    def contrasted(self) -> Contrasted:
+        """What is contrasted between the phases."""
+        return Contrasted.ENERGY
+
+    def bias(self, model: Any) -> str | None:
+        """Why the estimate stays off the gradient of the objective on this model as β → 0; None where it does not."""
+        return None
 
     @abstractmethod
     def phases(self) -> tuple[Phase, ...]:
@@ -139,6 +157,48 @@ def require_cost(model: Any, rule: str) -> None:
     """Refuse a model without a cost."""
     if model.derivation.cost is None:
         raise ModelError(f"{rule} needs a cost: pass cost= and outputs= to System")
+
+
+def require_energy(model: Any, rule: str, instead: str) -> None:
+    """Refuse a model without an energy, naming the component, and bounds that are trained, which no energy sees."""
+    structure = model.derivation.structure
+    if not structure.conservative:
+        why = structure.certificates[0] if structure.certificates else None
+        reason = (
+            f"component {why.component!r} in {why.placement!r} is not reciprocal, ∂f_i/∂x_j − ∂f_j/∂x_i = {why.defect}"
+            if why
+            else "a force has no closed-form energy"
+        )
+        raise ModelError(f"{rule} needs an energy: {reason}; use {instead}")
+    require_fixed_bounds(model, rule)
+
+
+def require_fixed_bounds(model: Any, rule: str) -> None:
+    """Refuse parameters that are bounds and trained: neither an energy nor a force has a derivative by them."""
+    for form in model.derivation.forms:
+        component, name = form.placement.component, form.placement.name
+        ends = {p for interval in component.bounds.values() for end in interval for p in end.free_symbols}
+        if trained := sorted(p.name for p in ends if getattr(p, "trainable", False)):
+            raise ModelError(
+                f"{rule} cannot train {trained[0]!r}, a bound in {component.name!r} of {name!r}: "
+                "∂F/∂θ does not see bounds; declare it with trainable=False or use ImplicitDifferentiation"
+            )
+
+
+def require_no_bounds(model: Any, rule: str, instead: str) -> None:
+    """Refuse a model with bounds, naming the placement."""
+    if bounded := model.derivation.structure.bounded:
+        raise ModelError(f"{rule} needs smooth forces, and {bounded[0]!r} has bounds; use {instead}")
+
+
+def require_holomorphic(model: Any, rule: str, instead: str) -> None:
+    """Refuse a model that does not continue to complex states, naming component and function."""
+    if spoilers := model.derivation.structure.not_holomorphic:
+        bad = spoilers[0]
+        raise ModelError(
+            f"{rule} needs terms that continue to complex states; component {bad.component!r} in {bad.placement!r} "
+            f"has {bad.what}; use a smooth function there, or {instead}"
+        )
 
 
 def largest(tree: Any) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ class Finder(ABC):
     To write your own, subclass it: `check` refuses what it cannot solve, `find` solves. `unrolled` tells whether
     `find` is a plain loop that reverse-mode differentiation goes through (backpropagation through time).
     """
+
+    def stepper(self, problem: Any) -> Callable[[State], State] | None:
+        """The map old free state → new that the finder iterates, for finders that are one; None otherwise."""
+        return None
 
     @property
     def unrolled(self) -> bool:
@@ -129,10 +134,11 @@ def samples(problem: Any, free: State) -> tuple[Callable, Any]:
         spread(problem.beta, 0),
         tree(problem.static_messages),
         tree(free),
+        None if problem.key is None else jax.random.split(problem.key, math.prod(batch)),
     )
 
     def single(leaves):
-        held, clamps, drives, signals, target, beta, static, start = leaves
+        held, clamps, drives, signals, target, beta, static, start, key = leaves
         one = dataclasses.replace(
             problem,
             held=held,
@@ -143,6 +149,7 @@ def samples(problem: Any, free: State) -> tuple[Callable, Any]:
             beta=beta,
             static_messages=static,
             batch=(),
+            key=key,
         )
         return one, start
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,13 +76,16 @@ class FixedPoint(Finder):
                         "NodeDescent or Minimise"
                     )
 
-    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+    def stepper(self, problem: Any) -> Callable[[State], State]:
         def step(old: State) -> State:
             pull = problem.cost_pull(old)
             return {group: self.nudge.combine(problem, old, group, pull) for group in old}
 
+        return step
+
+    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
         def change(new: State, old: State) -> Array:
             return largest_change(new, old, problem.batch)
 
         # Some steps at once save copies of the state; more only costs compile time.
-        return iterate(step, free, self.steps, self.tolerance, change, unroll=4)
+        return iterate(self.stepper(problem), free, self.steps, self.tolerance, change, unroll=4)

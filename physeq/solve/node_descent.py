@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -51,7 +52,7 @@ class NodeDescent(Finder):
                 )
         _colors(model.derivation)
 
-    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+    def stepper(self, problem: Any) -> Callable[[State], State]:
         colors = _colors(problem.lowered.derivation)
 
         def sweep(state: State) -> State:
@@ -63,9 +64,13 @@ class NodeDescent(Finder):
                     state = state | {group: values}
             return state
 
-        return iterate(
-            sweep, free, self.sweeps, self.tolerance, lambda new, old: largest_change(new, old, problem.batch)
-        )
+        return sweep
+
+    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+        def change(new: State, old: State) -> Array:
+            return largest_change(new, old, problem.batch)
+
+        return iterate(self.stepper(problem), free, self.sweeps, self.tolerance, change)
 
     def _visit(self, problem: Any, state: State, groups: tuple[str, ...]) -> State:
         result: State = {}

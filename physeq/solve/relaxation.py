@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,11 +117,20 @@ class EulerSteps(Finder):
     def check(self, model: Any) -> None:
         check_dynamics(model, "EulerSteps")
 
-    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+    def stepper(self, problem: Any) -> Callable[[State], State]:
         rate = velocity(problem, projected=False)
 
         def step(old: State) -> State:
             v = rate(old)
             return problem.project({g: {k: x + self.dt * v[g][k] for k, x in own.items()} for g, own in old.items()})
 
-        return iterate(step, free, self.steps, self.tolerance, lambda new, old: largest_change(new, old, problem.batch))
+        return step
+
+    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+        return iterate(
+            self.stepper(problem),
+            free,
+            self.steps,
+            self.tolerance,
+            lambda new, old: largest_change(new, old, problem.batch),
+        )
