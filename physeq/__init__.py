@@ -76,6 +76,7 @@ from physeq.symbolic import GlorotUniform as GlorotUniform
 from physeq.symbolic import Node as Node
 from physeq.symbolic import Normal as Normal
 from physeq.symbolic import Readout as Readout
+from physeq.symbolic import TransposeOf as TransposeOf
 from physeq.symbolic import Uniform as Uniform
 from physeq.symbolic import clip as clip
 from physeq.symbolic import coordinate as coordinate

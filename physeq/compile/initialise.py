@@ -12,7 +12,15 @@ from jaxtyping import Array
 
 from physeq.errors import ModelError
 from physeq.graph import Dense
-from physeq.symbolic.distributions import Constant, Distribution, FanInUniform, GlorotUniform, Normal, Uniform
+from physeq.symbolic.distributions import (
+    Constant,
+    Distribution,
+    FanInUniform,
+    GlorotUniform,
+    Normal,
+    TransposeOf,
+    Uniform,
+)
 from physeq.symbolic.symbols import Parameter
 from physeq.symbolic.system import Placement, System
 
@@ -54,6 +62,11 @@ def _(distribution: GlorotUniform, key, shape, fans, dtype):
     return _symmetric(key, shape, dtype, distribution.scale * np.sqrt(6.0 / max(sum(fans), 1.0)), distribution.positive)
 
 
+@sample.register
+def _(distribution: TransposeOf, key, shape, fans, dtype):
+    raise ModelError(f"{distribution} starts a parameter of a bundle at that of another; a readout has no such partner")
+
+
 def _symmetric(key, shape, dtype, limit, positive):
     return jax.random.uniform(key, shape, dtype, 0.0 if positive else -limit, limit)
 
@@ -77,13 +90,17 @@ def initial_parameters(system: System, key: Array, dtype: Any) -> dict[str, dict
         ModelError: a given array that is NaN for a parameter, which says that a graph's edge lacks the attribute
             while others have it and the parameter is not trainable.
     """
-    result: dict[str, dict[str, Array]] = {}
+    result: dict[str, dict[str, Array]] = {p.name: {} for p in system.placements if p.component.parameters}
     draws = [(p, q) for p in system.placements for q in p.component.parameters]
     readout = _readout_parameters(system)
     keys = iter(jax.random.split(key, len(draws) + len(readout) + 1))
-    for placement, p in draws:
+    keyed = {(p.name, q.name): (p, q, next(keys)) for p, q in draws}
+    for placement, p, own in map(keyed.__getitem__, _partners_first(system)):
         shape = system.parameter_shape(placement, p)
-        drawn = sample(p.initial, next(keys), shape, fans(system, placement), dtype)
+        if isinstance(p.initial, TransposeOf):
+            drawn = _transposed(p.initial, own, result[p.initial.placement][p.name], shape, f"{placement.name!r}")
+        else:
+            drawn = sample(p.initial, own, shape, fans(system, placement), dtype)
         given = system.values[placement.name].get(p.name)
         if given is not None:
             if np.isnan(given).any() and not p.trainable:
@@ -93,10 +110,46 @@ def initial_parameters(system: System, key: Array, dtype: Any) -> dict[str, dict
                     f"every element the attribute {p.name!r}"
                 )
             drawn = jnp.where(np.isnan(given), drawn, jnp.asarray(given, dtype))
-        result.setdefault(placement.name, {})[p.name] = jnp.clip(drawn, p.lower, p.upper) if p.bounded else drawn
+        result[placement.name][p.name] = jnp.clip(drawn, p.lower, p.upper) if p.bounded else drawn
     for p, shape in readout:
         result.setdefault("readout", {})[p.name] = sample(p.initial, next(keys), shape, (shape[0], shape[-1]), dtype)
     return result
+
+
+def _partners_first(system: System) -> list[tuple[str, str]]:
+    """(placement, parameter) of all draws, each after the one that it is the transpose of."""
+    partners = {
+        (p.name, q.name): (q.initial.placement, q.name) if isinstance(q.initial, TransposeOf) else None
+        for p in system.placements
+        for q in p.component.parameters
+    }
+    order: dict[tuple[str, str], None] = {}
+    for entry in partners:
+        chain = [entry]
+        while (partner := partners[chain[-1]]) is not None and chain[-1] not in order:
+            name, parameter = chain[-1]
+            if partner not in partners:
+                known = ", ".join(repr(p) for p, q in partners if q == parameter and p != name)
+                raise ModelError(
+                    f"parameter {parameter!r} of {name!r} starts as TransposeOf({partner[0]!r}), which has no "
+                    f"parameter {parameter!r}; name one of {known or 'the bundles that have it (there are none)'}"
+                )
+            if partner in chain:
+                around = " → ".join(repr(p) for p, _ in [*chain[chain.index(partner) :], partner])
+                raise ModelError(f"initial values {parameter!r} wait for each other: {around}; draw one of them")
+            chain.append(partner)
+        order.update(dict.fromkeys(reversed(chain)))
+    return list(order)
+
+
+def _transposed(initial: TransposeOf, key: Array, partner: Array, shape: tuple[int, ...], where: str) -> Array:
+    if partner.ndim != 2 or partner.shape != shape[::-1]:
+        raise ModelError(
+            f"bundle {where}: TransposeOf({initial.placement!r}) needs dense bundles between the same two groups, got "
+            f"shapes {shape} and {partner.shape}"
+        )
+    flipped = jax.random.bernoulli(key, initial.flip, shape)
+    return jnp.where(flipped, -partner.T, partner.T)
 
 
 def _readout_parameters(system: System) -> list[tuple[Parameter, tuple[int, ...]]]:

@@ -182,7 +182,7 @@ def _start(initial: Distribution) -> str:
     if isinstance(initial, Constant):
         return f"{initial.value:g}"
     values = ", ".join(
-        f"{k.replace('_', ' ')} {v:g}" if not isinstance(v, bool) else k
+        k if isinstance(v, bool) else f"{k.replace('_', ' ')} {v if isinstance(v, str) else format(v, 'g')}"
         for k, v in vars(initial).items()
         if v is not False
     )

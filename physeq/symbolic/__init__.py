@@ -12,6 +12,7 @@ from physeq.symbolic.distributions import Distribution as Distribution
 from physeq.symbolic.distributions import FanInUniform as FanInUniform
 from physeq.symbolic.distributions import GlorotUniform as GlorotUniform
 from physeq.symbolic.distributions import Normal as Normal
+from physeq.symbolic.distributions import TransposeOf as TransposeOf
 from physeq.symbolic.distributions import Uniform as Uniform
 from physeq.symbolic.functions import clip as clip
 from physeq.symbolic.functions import hard_sigmoid as hard_sigmoid

@@ -69,3 +69,29 @@ class GlorotUniform(Distribution):
 
     scale: float = 1.0
     positive: bool = False
+
+
+@dataclass(frozen=True)
+class TransposeOf(Distribution):
+    """The draw of the same-named parameter of another dense bundle, transposed, each sign flipped with chance `flip`.
+
+    Between W of the bundle a→b and this draw V of b→a stands the angle Ψ with cos Ψ = ⟨W, Vᵀ⟩/(‖W‖‖V‖), whose mean is
+    1 − 2·flip: flip = ½(1 − cos Ψ) sets it, 0 ties the starts, ½ makes them orthogonal, 1 opposite. Values given for
+    the other bundle count as its draw.
+
+    Attributes:
+        placement: the other bundle's name.
+        flip: chance of a flipped sign, in [0, 1].
+
+    Source: Ernoult, Grollier, Querlioz, Bengio, Scellier 2020, arXiv:2005.04168, asymmetric weights.
+
+    >>> TransposeOf("hidden->output", flip=0.25)
+    TransposeOf(placement='hidden->output', flip=0.25)
+    """
+
+    placement: str
+    flip: float = 0.0
+
+    def __post_init__(self):
+        if not 0 <= self.flip <= 1:
+            raise ModelError(f"TransposeOf: flip must be a chance in [0, 1], got {self.flip!r}")

@@ -67,6 +67,32 @@ def prototypical(sizes=(6, 8, 3), activation="logistic", scale=1.0) -> pq.System
     )
 
 
+def asymmetric(sizes=(6, 8, 3), activation="logistic", angle=0.0, scale=1.0) -> pq.System:
+    """Prototypical units with separate forward and backward weights: s_i ← ρ(W_f s_{i−1} + W_b s_{i+1} + b_i).
+
+    Between free layers W_b starts at `angle` degrees to W_fᵀ; the clamped input needs no way back to it.
+    """
+    free = pq.layered(sizes, bidirected=True)
+    bundles = [bundle for bundle in free.bundles if bundle.groups[1] != "input"]
+    pairs = {bundle.name: "->".join(reversed(bundle.groups)) for bundle in bundles[len(sizes) - 1 :]}
+    flip = (1 - np.cos(np.radians(angle))) / 2
+    forward = pq.neural.directed_synapse(initial=pq.FanInUniform(scale))
+    unit = pq.neural.prototypical_unit(pq.neural.ACTIVATIONS[activation], pq.FanInUniform(scale))
+    return pq.System(
+        pq.Topology(free.groups, tuple(bundles)),
+        nodes={group.name: unit for group in free.groups[1:]},
+        edges={bundle.name: forward for bundle in bundles}
+        | {
+            name: pq.neural.directed_synapse(initial=pq.TransposeOf(partner, flip=float(flip)))
+            for name, partner in pairs.items()
+        },
+        inputs="input",
+        outputs="output",
+        cost=squared_error,
+        name="asymmetric network",
+    )
+
+
 def encode_targets(dataset, low=-1.0, high=1.0):
     """Targets `low` and `high` for 0 and 1: tanh units reach ±1, boxed ones 0 and 1."""
     return replace(
@@ -80,4 +106,5 @@ variants = {
     "layered": pq.Variant(layered, "layers of energy-based units (tanh, or boxed in [0, 1])", encode_targets),
     "graph": pq.Variant(graph, "energy-based units on a small-world graph", encode_targets),
     "prototypical": pq.Variant(prototypical, "layers with the map of discrete-time equilibrium propagation"),
+    "asymmetric": pq.Variant(asymmetric, "the same map with separate forward and backward weights, at an angle"),
 }
