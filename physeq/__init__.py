@@ -26,6 +26,7 @@ from physeq.learn import BackpropagationThroughTime as BackpropagationThroughTim
 from physeq.learn import BasinCheck as BasinCheck
 from physeq.learn import Centered as Centered
 from physeq.learn import Consistency as Consistency
+from physeq.learn import ContinualEP as ContinualEP
 from physeq.learn import EquilibriumPropagation as EquilibriumPropagation
 from physeq.learn import FiniteDifferences as FiniteDifferences
 from physeq.learn import Fit as Fit
@@ -80,9 +81,11 @@ from physeq.symbolic import TransposeOf as TransposeOf
 from physeq.symbolic import Uniform as Uniform
 from physeq.symbolic import clip as clip
 from physeq.symbolic import coordinate as coordinate
+from physeq.symbolic import cross_entropy as cross_entropy
 from physeq.symbolic import drive as drive
 from physeq.symbolic import hard_sigmoid as hard_sigmoid
 from physeq.symbolic import logcosh as logcosh
+from physeq.symbolic import logsumexp as logsumexp
 from physeq.symbolic import parameter as parameter
 from physeq.symbolic import sigmoid as sigmoid
 from physeq.symbolic import signal as signal

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.compile.cost import CostEvaluator, State
+from physeq.compile.low_rank import LowRank
 from physeq.compile.lowered import CompiledContribution, Lowered, is_static
 from physeq.compile.wiring import Wiring
 from physeq.symbolic.symbols import drive, nudge
@@ -282,7 +283,9 @@ class Problem(eqx.Module):
     @staticmethod
     def _wide(value, like: Array) -> Array:
         shape = jnp.broadcast_shapes(jnp.shape(value), like.shape)
-        return jnp.broadcast_to(jnp.asarray(value, like.dtype if np.isscalar(value) else None), shape)
+        # What depends on nothing complex is a real array among complex states: loops keep one dtype.
+        widen = np.isscalar(value) or jnp.iscomplexobj(like)
+        return jnp.broadcast_to(jnp.asarray(value, like.dtype if widen else None), shape)
 
 
 def contribute(c: CompiledContribution, wirings, params, full: State, size: int) -> Array:
@@ -293,4 +296,7 @@ def contribute(c: CompiledContribution, wirings, params, full: State, size: int)
     if c.feature is not None:
         values = {x: full[c.sender_group][key] for x, key in c.sender_symbols}
         feature = c.feature(values)[0]
+    if isinstance(coefficient, LowRank):
+        part = wirings[c.placement].message(coefficient.base, feature, c.receiver, size)
+        return part + coefficient.message(feature, c.receiver)
     return wirings[c.placement].message(coefficient, feature, c.receiver, size)

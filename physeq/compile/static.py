@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -12,13 +14,20 @@ from physeq.compile.wiring import DenseWiring, Wiring
 
 
 def static_messages(
-    lowered: Lowered, wirings: dict[str, Wiring], params: dict[str, dict[str, Array]], held: State
+    lowered: Lowered,
+    wirings: dict[str, Wiring],
+    params: dict[str, dict[str, Array]],
+    held: State,
+    *,
+    only: Collection[str] | None = None,
+    leave_out: Collection[str] = (),
 ) -> dict[str, dict[str, Array]]:
-    """{group: {message name: the sum of its static contributions on the group's nodes}}."""
+    """{group: {message name: the sum of its static contributions on the group's nodes}}, of all bundles or some."""
     result: dict[str, dict[str, Array]] = {}
     for group, local in lowered.locals.items():
         size = local.form.variables[0].size
         jobs = [(s, c) for s, cs in local.contributions.items() for c in cs if is_static(c, held)]
+        jobs = [(s, c) for s, c in jobs if c.placement not in leave_out and (only is None or c.placement in only)]
         values = _shared_products([c for _, c in jobs], wirings, params, held)
         total = result.setdefault(group, {})
         for k, (symbol, c) in enumerate(jobs):

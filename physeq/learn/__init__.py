@@ -6,6 +6,7 @@ from physeq.learn.basin import BasinCheck as BasinCheck
 from physeq.learn.basin import left_basin as left_basin
 from physeq.learn.consistency import Consistency as Consistency
 from physeq.learn.consistency import consistency as consistency
+from physeq.learn.continual_ep import ContinualEP as ContinualEP
 from physeq.learn.equilibrium_propagation import Centered as Centered
 from physeq.learn.equilibrium_propagation import EquilibriumPropagation as EquilibriumPropagation
 from physeq.learn.equilibrium_propagation import OneSided as OneSided

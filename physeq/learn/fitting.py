@@ -81,7 +81,7 @@ def fit(
     rule: LearningRule,
     data: Dataset | tuple,
     *,
-    optimizer: optax.GradientTransformation | Rates,
+    optimizer: optax.GradientTransformation | Rates | None = None,
     epochs: int,
     batch_size: int = 20,
     seed: int = 0,
@@ -97,7 +97,8 @@ def fit(
         model: a compiled system with a cost.
         rule: any `LearningRule`, exact ones included.
         data: a `Dataset`, or arrays (inputs, targets) or (inputs, targets, test inputs, test targets).
-        optimizer: an optax optimiser, or `Rates` with a rate per placement.
+        optimizer: an optax optimiser, or `Rates` with a rate per placement; None for rules whose weights move inside
+            the phase (`ContinualEP`), which have rates of their own.
         epochs, batch_size: how long; every sample is used once an epoch (a last smaller batch takes the remainder).
         seed: of initial parameters, order of samples and random nudges.
         params: parameters to start from; by default drawn with the seed.
@@ -124,7 +125,7 @@ def fit_many(
     rule: LearningRule,
     data: Dataset | tuple,
     *,
-    optimizer: optax.GradientTransformation | Rates,
+    optimizer: optax.GradientTransformation | Rates | None = None,
     epochs: int,
     batch_size: int = 20,
     seeds: Sequence[int] = (0, 1, 2),
@@ -153,8 +154,17 @@ def _train(
     ready = training_data(data, params)
     count = len(ready.targets)
     steps = -(-count // batch_size)
+    if rule.moves_weights != (optimizer is None):
+        name = type(rule).__name__
+        raise ModelError(
+            f"fit: {name} has learning rates of its own, which act inside the phase; leave the optimizer out"
+            if rule.moves_weights
+            else f"fit: {name} estimates a gradient; pass optimizer=, such as optax.sgd(0.1)"
+        )
     if isinstance(optimizer, Rates):
         optimizer = optimizer.build(model, steps)
+    elif optimizer is None:
+        optimizer = optax.identity()
     opt_state = (jax.vmap(optimizer.init) if many else optimizer.init)(params)
     run = TrainingRun(model, rule, ready, optimizer, batch_size, many)
     path = None if folder is None else Path(folder) / "checkpoint.eqx"

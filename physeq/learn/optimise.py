@@ -11,6 +11,38 @@ import optax
 from physeq.errors import ModelError
 
 
+class RateTable(dict[str, float]):
+    """Rates by name that can be hashed: what holds them may be static under jit."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
+def rate_of(
+    rates: Mapping[str, float],
+    default: float | None,
+    trainable: Mapping[str, Mapping[str, bool]],
+    placement: str,
+    parameter: str,
+) -> float:
+    """The rate of one parameter: by "placement.parameter", by placement, or the default.
+
+    Raises:
+        ModelError: a name that is no placement or parameter, or a placement without a rate.
+    """
+    known = {f"{p}.{k}" for p, own in trainable.items() for k in own}
+    if unknown := [name for name in rates if name not in trainable and name not in known]:
+        raise ModelError(
+            f"learning rates: {unknown[0]!r} is no placement; there are {sorted(trainable)} and {sorted(known)}"
+        )
+    for name in (f"{placement}.{parameter}", placement):
+        if name in rates:
+            return float(rates[name])
+    if default is None:
+        raise ModelError(f"learning rates: none for {placement!r}; name it in `rates` or give a `default`")
+    return float(default)
+
+
 @dataclass(frozen=True)
 class Rates:
     """A learning rate for every bundle and group, optionally decaying by a factor per epoch.
@@ -37,19 +69,9 @@ class Rates:
             ModelError: a name that is no placement or parameter, or a placement without a rate.
         """
         trainable = model.trainable()
-        known = {f"{p}.{k}" for p, own in trainable.items() for k in own}
-        if unknown := [name for name in self.rates if name not in trainable and name not in known]:
-            raise ModelError(
-                f"learning rates: {unknown[0]!r} is no placement; there are {sorted(trainable)} and {sorted(known)}"
-            )
 
         def rate(placement: str, parameter: str) -> float:
-            for name in (f"{placement}.{parameter}", placement):
-                if name in self.rates:
-                    return float(self.rates[name])
-            if self.default is None:
-                raise ModelError(f"learning rates: none for {placement!r}; name it in `rates` or give a `default`")
-            return float(self.default)
+            return rate_of(self.rates, self.default, trainable, placement, parameter)
 
         labels = {p: {k: str(rate(p, k) if t else 0.0) for k, t in own.items()} for p, own in trainable.items()}
         values = {label for own in labels.values() for label in own.values()}

@@ -21,10 +21,16 @@ Params = dict[str, dict[str, Array]]
 
 
 class Objective(Enum):
-    """Whose gradient a rule estimates."""
+    """Whose gradient a rule estimates.
+
+    With e = x − y on the outputs: ½ eᵀe is the usual cost. `STIFFNESS_WEIGHTED_COST` is ½ eᵀK e with the effective
+    stiffness K of the outputs frozen; `CONTRASTIVE_FUNCTION` is E(outputs held at y) − E(free).
+    """
 
     COST = "cost"
     CURVATURE_WEIGHTED_COST = "curvature-weighted cost"
+    STIFFNESS_WEIGHTED_COST = "stiffness-weighted cost"
+    CONTRASTIVE_FUNCTION = "contrastive function"
 
 
 class Contrasted(Enum):
@@ -88,6 +94,11 @@ class LearningRule(ABC):
     def contrasted(self) -> Contrasted:
         """What is contrasted between the phases."""
         return Contrasted.ENERGY
+
+    @property
+    def moves_weights(self) -> bool:
+        """Whether weights move inside a phase, at rates of the rule's own; `fit` then keeps `GradientInfo.moved`."""
+        return False
 
     def bias(self, model: Any) -> str | None:
         """Why the estimate stays off the gradient of the objective on this model as β → 0; None where it does not."""

@@ -110,10 +110,13 @@ def _epoch_steps(packed, params, opt_state, key):
         batch = jax.tree.map(lambda a: a[index], inputs)
         estimate_key = jax.random.fold_in(nudge_key, number)
         gradients, info = rule.estimate(model, params, batch, targets[index], key=estimate_key, start=None)
-        updates, opt_state = optimizer.update(gradients, opt_state, params)
-        moved = {
-            p: {k: v + updates[p][k] if trainable[p][k] else v for k, v in own.items()} for p, own in params.items()
-        }
+        if info.moved is not None:  # weights that moved inside a phase stay where they are
+            moved = info.moved
+        else:
+            updates, opt_state = optimizer.update(gradients, opt_state, params)
+            moved = {
+                p: {k: v + updates[p][k] if trainable[p][k] else v for k, v in own.items()} for p, own in params.items()
+            }
         worst = jax.tree.map(jnp.maximum, worst, (info.outcome, info.residual, jnp.max(info.steps)))
         return (model.project_parameters(moved), opt_state, worst), info.cost * index.shape[0]
 

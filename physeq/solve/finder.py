@@ -21,8 +21,8 @@ from physeq.solve.result import State
 class Finder(ABC):
     """Base class of equilibrium finders: frozen settings, two functions.
 
-    To write your own, subclass it: `check` refuses what it cannot solve, `find` solves. `unrolled` tells whether
-    `find` is a plain loop that reverse-mode differentiation goes through (backpropagation through time).
+    To write your own, subclass it: `check` refuses what it cannot solve, `find` solves. A finder that takes a fixed
+    number of steps tells it as `budget`; backpropagation through time goes through it.
     """
 
     def stepper(self, problem: Any) -> Callable[[State], State] | None:
@@ -30,13 +30,24 @@ class Finder(ABC):
         return None
 
     @property
+    def budget(self) -> int | None:
+        """The fixed number of steps; None where a tolerance decides."""
+        return None
+
+    @property
     def unrolled(self) -> bool:
-        """Whether reverse-mode differentiation goes through `find`; not by default."""
-        return False
+        """Whether reverse-mode differentiation goes through `find`: a loop of a fixed number of steps."""
+        return self.budget is not None
 
     @abstractmethod
     def check(self, model: Any) -> None:
         """Raise `ModelError`, naming the component and an alternative, where the finder does not fit the model."""
+
+    def check_complex(self, model: Any) -> None:
+        """Raise `ModelError` where the finder does not solve for complex states, as holomorphic nudging asks."""
+        raise ModelError(
+            f"{type(self).__name__} does not solve for complex states; use Newton, FixedPoint, EulerSteps or Continuation"
+        )
 
     @abstractmethod
     def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:

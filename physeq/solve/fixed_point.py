@@ -61,9 +61,8 @@ class FixedPoint(Finder):
     nudge: Inside | Outside = field(default_factory=Inside)
 
     @property
-    def unrolled(self) -> bool:
-        """Backpropagation goes through a fixed budget."""
-        return self.tolerance is None
+    def budget(self) -> int | None:
+        return self.steps if self.tolerance is None else None
 
     def check(self, model: Any) -> None:
         for group, local in model.derivation.locals.items():
@@ -75,6 +74,9 @@ class FixedPoint(Finder):
                         "(or an element there does not separate); declare the node's `minimiser`, or use Relaxation, "
                         "NodeDescent or Minimise"
                     )
+
+    def check_complex(self, model: Any) -> None:
+        """The map as it is, on complex states."""
 
     def stepper(self, problem: Any) -> Callable[[State], State]:
         def step(old: State) -> State:

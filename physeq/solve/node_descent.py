@@ -39,9 +39,8 @@ class NodeDescent(Finder):
     newton_steps: int = 12
 
     @property
-    def unrolled(self) -> bool:
-        """Backpropagation goes through a fixed budget."""
-        return self.tolerance is None
+    def budget(self) -> int | None:
+        return self.sweeps if self.tolerance is None else None
 
     def check(self, model: Any) -> None:
         require_energy(model, "NodeDescent")
@@ -51,6 +50,15 @@ class NodeDescent(Finder):
                     f"NodeDescent steps one unknown per node, and group {v.group!r} has several; use Minimise or Newton"
                 )
         _colors(model.derivation)
+
+    def check_complex(self, model: Any) -> None:
+        for group, local in model.derivation.locals.items():
+            closed = local.nudged_equilibrium if group in _nudged_groups(model) else local.equilibrium
+            if any(e is None for e in closed.values()):
+                raise ModelError(
+                    f"NodeDescent brackets real unknowns, and group {group!r} has no closed-form local equilibrium for "
+                    "complex states; use Newton, EulerSteps or Continuation"
+                )
 
     def stepper(self, problem: Any) -> Callable[[State], State]:
         colors = _colors(problem.lowered.derivation)
@@ -122,6 +130,11 @@ class NodeDescent(Finder):
         fill = lambda value: jax.tree.map(lambda v: jnp.full_like(v, value), x)  # noqa: E731
         begin = (x, fill(-jnp.inf), fill(jnp.inf), fill(1.0), fill(0.0))
         return jax.lax.fori_loop(0, self.newton_steps, step, begin)[0]
+
+
+def _nudged_groups(model: Any) -> tuple[str, ...]:
+    cost = model.derivation.cost
+    return () if cost is None else tuple(cost.unknowns)
 
 
 @lru_cache(maxsize=64)

@@ -110,12 +110,14 @@ class EulerSteps(Finder):
     tolerance: float | None = None
 
     @property
-    def unrolled(self) -> bool:
-        """Backpropagation goes through a fixed budget."""
-        return self.tolerance is None
+    def budget(self) -> int | None:
+        return self.steps if self.tolerance is None else None
 
     def check(self, model: Any) -> None:
         check_dynamics(model, "EulerSteps")
+
+    def check_complex(self, model: Any) -> None:
+        """The step as it is, on complex states."""
 
     def stepper(self, problem: Any) -> Callable[[State], State]:
         rate = velocity(problem, projected=False)

@@ -1,0 +1,210 @@
+"""Continual rules: weights move at every step of the nudged phase, by what the state's change tells them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from physeq.compile.telescope import moving_problem
+from physeq.errors import InternalError, ModelError
+from physeq.learn.equilibrium_propagation import OneSided, RandomSign
+from physeq.learn.optimise import RateTable, rate_of
+from physeq.learn.rule import GradientInfo, LearningRule, Params, Phase, require_cost, require_fixed_bounds
+from physeq.solve import FixedPoint
+from physeq.solve.finder import Finder
+from physeq.solve.result import State
+
+
+@dataclass(frozen=True)
+class ContinualRule(LearningRule):
+    """Base class: T free steps at θ_0; then K times s ← F(s, β, θ_t), θ_{t+1} = θ_t − (η/β) Δ(s_t, s_{t+1}, θ_t).
+
+    A subclass says what Δ is. The estimate is (θ_0 − θ_K)/η, and `fit` keeps exactly θ_K: the rates η belong to the
+    rule, an optimiser is not used. Parameters with bounds are clipped to them at every step. A readout, which belongs
+    to the cost and sees no change of the state, moves once, at the end of the phase, by ∂C/∂p.
+
+    Attributes:
+        rates: η of each placement ("hidden->output") or parameter ("hidden.b"); the longer name wins.
+        default: η of everything not named; None makes a missing name an error.
+        nudging: `OneSided(beta)` or `RandomSign(beta)`.
+        free: finder of the free phase with a fixed number of steps.
+        nudged: the map of the nudged phase and its number K of steps; by default `free`.
+    """
+
+    rates: Mapping[str, float] = field(default_factory=dict)
+    default: float | None = 0.01
+    nudging: OneSided | RandomSign = field(default_factory=lambda: OneSided(0.1))
+    free: Finder = field(default_factory=lambda: FixedPoint(100))
+    nudged: Finder | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "rates", RateTable(self.rates))
+        for name, rate in [*self.rates.items(), ("default", self.default)]:
+            if rate is not None and not (isinstance(rate, int | float) and 0 < rate < float("inf")):
+                raise ModelError(
+                    f"{type(self).__name__}: the rate of {name!r} must be a positive number, got {rate!r}; declare a "
+                    "parameter with trainable=False to keep it"
+                )
+
+    @property
+    def moves_weights(self) -> bool:
+        return True
+
+    @property
+    def _steps(self) -> Finder:
+        return self.free if self.nudged is None else self.nudged
+
+    def phases(self) -> tuple[Phase, ...]:
+        sign = "±β" if isinstance(self.nudging, RandomSign) else "+β" if self.nudging.beta > 0 else "−β"
+        return (Phase("free", "0", None, ""), Phase("nudged", sign, "free", "every step"))
+
+    def check(self, model: Any) -> None:
+        name = type(self).__name__
+        require_cost(model, name)
+        require_fixed_bounds(model, name)
+        for finder in dict.fromkeys((self.free, self._steps)):
+            if finder.budget is None:
+                raise ModelError(
+                    f"{name} moves weights at every step and needs a finder with a fixed number of steps, such as "
+                    f"FixedPoint(15) without a tolerance; got {finder!r}"
+                )
+            finder.check(model)
+        self.rate_tree(model)
+
+    def rate_tree(self, model: Any) -> dict[str, dict[str, float]]:
+        """{placement: {parameter: η}} of the trained parameters.
+
+        Raises:
+            ModelError: a name that is no placement or parameter, or a placement without a rate.
+        """
+        return {
+            p: {k: rate_of(self.rates, self.default, model.trainable(), p, k) for k, trained in own.items() if trained}
+            for p, own in model.trainable().items()
+        }
+
+    def prediction_finder(self, model: Any) -> Finder:
+        return self.free
+
+    @abstractmethod
+    def telescoping(self, model: Any) -> Mapping:
+        """{placement: {parameter: products of U}}, where Δ = U(s_{t+1}) − U(s_t), see `physeq.compile.telescope`."""
+
+    @abstractmethod
+    def changes(self, problem: Any, old: State, new: State, weights: Array) -> Params:
+        """Σ_batch weights·Δ(s_t, s_{t+1}, θ_t) of all parameters."""
+
+    def trajectory(self, model, params, inputs, target, *, key=None, start=None, telescoped=True) -> Trajectory:
+        """The free phase, and the functions with which the nudged phase goes on."""
+        free_key, nudged_key, sign_key = (None, None, None) if key is None else jax.random.split(key, 3)
+        problem = model.problem(params, inputs, target)
+        rest = dataclasses.replace(problem, target=None, key=free_key)
+        free = self.free.find(rest, problem.start(start, problem.beta.dtype))
+        (beta,), _, _ = self.nudging.betas(sign_key, problem.beta.dtype)
+        nudged = dataclasses.replace(problem, beta=beta, key=nudged_key)
+        return Trajectory(self, model, nudged, beta, free, self.telescoping(model) if telescoped else {})
+
+    def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
+        path = self.trajectory(model, params, inputs, target, key=key, start=start)
+        state, moving, residual = path.run()
+        gradients, moved = path.outcome(state, moving)
+        free, free_residual, steps, outcome = path.free
+        problem = path.problem
+        cost, full = problem.cost_evaluator, problem.full(free)
+        apart = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b), -1), state, free)
+        info = GradientInfo(
+            cost=jnp.mean(cost.value(full, params, problem.target)),
+            prediction=cost.prediction(full, params),
+            free=full,
+            residual=jnp.stack([jnp.max(free_residual), residual]),
+            steps=jnp.stack([jnp.asarray(steps, jnp.int32), jnp.asarray(self._steps.budget, jnp.int32)]),
+            outcome=jnp.max(outcome),
+            displacement=jnp.stack(jnp.broadcast_arrays(*jax.tree.leaves(apart))).max(0),
+            moved=moved,
+        )
+        return gradients, info
+
+
+class Trajectory:
+    """One nudged phase in which weights move: the step, and what the parameters are at its end.
+
+    `free` is (state, residual, steps, outcome) of the free phase, where the nudged one starts.
+    """
+
+    def __init__(self, rule: ContinualRule, model: Any, problem: Any, beta: Array, free: tuple, products: Mapping):
+        self.rule, self.model, self.problem, self.beta, self.free = rule, model, problem, beta, free
+        self.rates = rule.rate_tree(model)
+        self.size = math.prod(problem.batch)
+        self.products = {n: {p: u for p, u in own.items() if p in self.rates[n]} for n, own in products.items()}
+        self.first = {
+            n: {p: problem.params[n][p] for p in own if p not in self.products.get(n, {})}
+            for n, own in self.rates.items()
+            if n != "readout"
+        }
+        bundles = frozenset(n for n, own in self.first.items() if own)
+        scales = {n: {p: self._kappa(n, p) for p in own} for n, own in self.products.items()}
+        self.problem_at = moving_problem(problem, free[0], self.products, scales, bundles)
+
+    def _kappa(self, name: str, p: str) -> Array:
+        return self.rates[name][p] / (self.beta * self.size)
+
+    def step(self, state: State, moving: Params, number: Array | int) -> tuple[State, Params]:
+        """(s_{t+1}, θ_{t+1} of the parameters that do not telescope) from those of step t."""
+        here, _ = self.problem_at(state, moving)
+        if here.key is not None:
+            here = dataclasses.replace(here, key=jax.random.fold_in(here.key, number))
+        advance = self.rule._steps.stepper(here)
+        if advance is None:
+            raise InternalError(f"{self.rule._steps!r} has a budget and no step")
+        new = advance(state)
+        if not any(self.first.values()):
+            return new, moving
+        plain = {n: {**own, **moving.get(n, {})} for n, own in self.problem.params.items()}
+        there = dataclasses.replace(here, params=plain)
+        change = self.rule.changes(there, state, new, jnp.full(self.problem.batch, 1.0 / self.size, self.beta.dtype))
+        moved = {
+            n: {p: x - self.rates[n][p] / self.beta * change[n][p] for p, x in own.items()} for n, own in moving.items()
+        }
+        return new, self.model.project_parameters(moved)
+
+    def run(self) -> tuple[State, Params, Array]:
+        """(nudged state, parameters that do not telescope, largest change in the last step)."""
+        count = self.rule._steps.budget or 0
+
+        def advance(number, carry):
+            state, moving = carry
+            return self.step(state, moving, number)
+
+        begin = (self.free[0], self.first)
+        state, moving = jax.lax.fori_loop(0, max(count - 1, 0), advance, begin)
+        last, moving = self.step(state, moving, count - 1)
+        gaps = [jnp.max(jnp.abs(a - b)) for a, b in zip(jax.tree.leaves(last), jax.tree.leaves(state), strict=True)]
+        return last, moving, jnp.max(jnp.stack(gaps))
+
+    def outcome(self, state: State, moving: Params) -> tuple[Params, Params]:
+        """((θ_0 − θ_K)/η, θ_K)."""
+        _, low = self.problem_at(state, moving)
+        params = self.problem.params
+        gradients: Params = {n: {p: jnp.zeros_like(x) for p, x in own.items()} for n, own in params.items()}
+        moved: Params = {n: dict(own) for n, own in params.items()}
+        for name, own in self.rates.items():
+            for p, rate in own.items():
+                if name == "readout":
+                    continue
+                change = low[name][p].change() if p in low.get(name, {}) else moving[name][p] - params[name][p]
+                gradients[name][p] = -change / rate
+                moved[name][p] = params[name][p] + change if p in low.get(name, {}) else moving[name][p]
+        if "readout" in params:
+            cost, full = self.problem.cost_evaluator, self.problem.full(state)
+            weights = jnp.full(self.problem.batch, 1.0 / self.size, self.beta.dtype)
+            gradients["readout"] = cost.parameter_gradient(full, params, self.problem.target, weights)
+            for p, rate in self.rates.get("readout", {}).items():
+                moved["readout"][p] = params["readout"][p] - rate * gradients["readout"][p]
+        return gradients, self.model.project_parameters(moved)
