@@ -7,3 +7,4 @@ from physeq.compile.model import Model as Model
 from physeq.compile.model import compile_model as compile_model
 from physeq.compile.printer import Program as Program
 from physeq.compile.problem import Problem as Problem
+from physeq.compile.response import force_parameter_gradient as force_parameter_gradient

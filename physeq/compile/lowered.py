@@ -13,6 +13,7 @@ from physeq.symbolic.component import Slot
 from physeq.symbolic.derivation import CostForm, Derivation
 from physeq.symbolic.forms import PlacementForm, derivative
 from physeq.symbolic.local import LocalForm
+from physeq.symbolic.response import response_derivative, response_symbols, response_terms
 from physeq.symbolic.symbols import LocalSymbol, Parameter, StateSymbol, Target, local_symbol, nudge
 
 
@@ -70,6 +71,28 @@ class ElementPrograms:
             )
             for p in self.form.placement.component.parameters
         }
+
+    @cached_property
+    def response_symbols(self) -> dict[Slot, LocalSymbol]:
+        """{slot: λ}, the weight of the force on a slot's unknown in the programs of its response to parameters."""
+        return response_symbols(self.form)
+
+    @cached_property
+    def response_products(self) -> dict[Parameter, tuple[Product, ...] | None]:
+        """{p: ∂/∂p Σ_slots λ f as Σ number·c(p)·a(x_s, λ_s)·b(x_t, λ_t)}, None where it does not separate.
+
+        The features are programs of the unknowns and the λ of `response_symbols` at their port.
+        """
+        terms = {p: response_terms(self.form, p) for p in self.form.placement.component.parameters}
+        return {
+            p: None if ts is None else tuple(_product(t.number, t.coefficient, t.source, t.target) for t in ts)
+            for p, ts in terms.items()
+        }
+
+    @cached_property
+    def response_derivatives(self) -> dict[Parameter, Program]:
+        """{p: ∂/∂p Σ_slots λ f} on every element."""
+        return {p: Program([response_derivative(self.form, p)]) for p in self.form.placement.component.parameters}
 
     @cached_property
     def flow(self) -> Program | None:

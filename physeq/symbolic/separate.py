@@ -37,30 +37,37 @@ def separate(
 
     >>> a, b, g = sp.symbols("a b g")
     >>> [(str(t.coefficient), str(t.source), str(t.target)) for t in separate(g * (a - b) ** 2 / 2, {a}, {b})]
-    [('g', '1', 'b**2'), ('g', 'a', 'b'), ('g', 'a**2', '1')]
+    [('g', '1', 'b**2'), ('g', 'a**2', '1'), ('g', 'a', 'b')]
     """
     if expression == 0:
         return ()
     expanded = sp.expand(sp.expand_trig(expression))
     merged: dict[tuple, sp.Expr] = {}
     for part in sp.Add.make_args(expanded):
-        number, coefficient, a, b = sp.S.One, sp.S.One, sp.S.One, sp.S.One
-        for factor in sp.Mul.make_args(part):
-            symbols = factor.free_symbols
-            if not symbols:
-                number *= factor
-            elif not symbols & (source | target):
-                coefficient *= factor
-            elif symbols <= source:
-                a *= factor
-            elif symbols <= target:
-                b *= factor
-            else:
-                return None
-        if _grows_exponentially(a) and _grows_exponentially(b):
+        term = split_factors(part, source, target)
+        if term is None:
             return None
-        merged[coefficient, a, b] = merged.get((coefficient, a, b), sp.S.Zero) + number
+        key = (term.coefficient, term.source, term.target)
+        merged[key] = merged.get(key, sp.S.Zero) + term.number
     terms = tuple(
         Term(number, *key) for key, number in sorted(merged.items(), key=lambda item: str(item[0])) if number != 0
     )
     return terms if len(terms) <= limit else None
+
+
+def split_factors(product: sp.Expr, source: set[sp.Symbol], target: set[sp.Symbol]) -> Term | None:
+    """One product by the symbols of its factors, as it stands; None where a factor mixes them or both ends overflow."""
+    number, coefficient, a, b = sp.S.One, sp.S.One, sp.S.One, sp.S.One
+    for factor in sp.Mul.make_args(product):
+        symbols = factor.free_symbols
+        if not symbols:
+            number *= factor
+        elif not symbols & (source | target):
+            coefficient *= factor
+        elif symbols <= source:
+            a *= factor
+        elif symbols <= target:
+            b *= factor
+        else:
+            return None
+    return None if _grows_exponentially(a) and _grows_exponentially(b) else Term(number, coefficient, a, b)
