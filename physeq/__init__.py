@@ -30,6 +30,7 @@ from physeq.learn import ContinualEP as ContinualEP
 from physeq.learn import EquilibriumPropagation as EquilibriumPropagation
 from physeq.learn import FiniteDifferences as FiniteDifferences
 from physeq.learn import Fit as Fit
+from physeq.learn import HolomorphicEP as HolomorphicEP
 from physeq.learn import ImplicitDifferentiation as ImplicitDifferentiation
 from physeq.learn import LearningRule as LearningRule
 from physeq.learn import Objective as Objective
@@ -41,12 +42,14 @@ from physeq.learn import consistency as consistency
 from physeq.learn import evaluate as evaluate
 from physeq.learn import fit as fit
 from physeq.learn import fit_many as fit_many
+from physeq.learn import gradient_descending_updates as gradient_descending_updates
 from physeq.learn import left_basin as left_basin
 from physeq.library import electrical as electrical
 from physeq.library import neural as neural
 from physeq.library import oscillators as oscillators
 from physeq.solve import LBFGS as LBFGS
 from physeq.solve import ConjugateGradients as ConjugateGradients
+from physeq.solve import Continuation as Continuation
 from physeq.solve import DenseDirect as DenseDirect
 from physeq.solve import Equilibrium as Equilibrium
 from physeq.solve import EulerSteps as EulerSteps

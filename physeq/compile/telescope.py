@@ -113,7 +113,7 @@ def _ends(problem: Problem, name: str, term: Product, full: State) -> tuple[Arra
     """Features of a product at both ends, `(samples, nodes)`."""
     placement = problem.lowered.elements[name].form.placement
     unknowns = problem.lowered.elements[name].unknowns
-    ends = []
+    ends: list[Array] = []
     for port, feature in zip(placement.component.ports, (term.source, term.target), strict=True):
         values = {
             x: full[placement.group_of(port)][slot.coordinate.key(x.order)]

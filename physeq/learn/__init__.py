@@ -7,6 +7,8 @@ from physeq.learn.basin import left_basin as left_basin
 from physeq.learn.consistency import Consistency as Consistency
 from physeq.learn.consistency import consistency as consistency
 from physeq.learn.continual_ep import ContinualEP as ContinualEP
+from physeq.learn.coupled_learning import ContrastiveLearning as ContrastiveLearning
+from physeq.learn.coupled_learning import CoupledLearning as CoupledLearning
 from physeq.learn.equilibrium_propagation import Centered as Centered
 from physeq.learn.equilibrium_propagation import EquilibriumPropagation as EquilibriumPropagation
 from physeq.learn.equilibrium_propagation import OneSided as OneSided
@@ -19,6 +21,10 @@ from physeq.learn.exact import ImplicitDifferentiation as ImplicitDifferentiatio
 from physeq.learn.fitting import Fit as Fit
 from physeq.learn.fitting import fit as fit
 from physeq.learn.fitting import fit_many as fit_many
+from physeq.learn.holomorphic_ep import HolomorphicEP as HolomorphicEP
+from physeq.learn.gdu import GradientDescendingUpdates as GradientDescendingUpdates
+from physeq.learn.gdu import UpdateCurve as UpdateCurve
+from physeq.learn.gdu import gradient_descending_updates as gradient_descending_updates
 from physeq.learn.optimise import Rates as Rates
 from physeq.learn.rule import Contrasted as Contrasted
 from physeq.learn.rule import GradientInfo as GradientInfo
