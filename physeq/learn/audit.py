@@ -45,6 +45,7 @@ class Audit:
         best: the point of least error.
         curve: all points, from the largest nudge to the smallest.
         seed: of random nudges.
+        cost_cosine: cosine of the best estimate with the gradient of the plain cost, where the objective is another.
     """
 
     rule: LearningRule
@@ -58,6 +59,7 @@ class Audit:
     best: AuditPoint | None = None
     curve: tuple[AuditPoint, ...] = field(default=())
     seed: int = 0
+    cost_cosine: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -75,6 +77,7 @@ class Audit:
             "slope": self.slope,
             "curve": [dataclasses.asdict(point) for point in self.curve],
             "seed": self.seed,
+            "cost_cosine": self.cost_cosine,
         }
 
 
@@ -121,30 +124,41 @@ def audit(
     if where is None:
         values: list[float | None] = [None]
     else:
-        values = list(default_betas(model, params, inputs, target, free) if betas is None else betas)
+        fallback = _decades(1.0) if where == ("eta",) else default_betas(model, params, inputs, target, free)
+        values = list(fallback if betas is None else betas)
     run = _runner(model, tight, where, params, inputs, target, free, jax.random.key(seed))
-    curve = []
+    curve, estimates = [], []
     for beta in values:
         estimate, fine = run(beta)
-        curve.append(_point(beta, flat_trainable(model, estimate), exact, fine))
-    good = [point for point in curve if point.relative_error is not None]
-    nudging = getattr(rule, "nudging", None)
+        estimates.append(flat_trainable(model, estimate))
+        curve.append(_point(beta, estimates[-1], exact, fine))
+    good = [k for k, point in enumerate(curve) if point.relative_error is not None]
+    best = min(good, key=lambda k: curve[k].relative_error or 0.0) if good else None
+    promise = getattr(rule, "nudging", rule)
     return Audit(
         rule=tight,
         objective=rule.objective,
         reference=name_of(reference),
         points=sum(phase.nudge != "0" for phase in rule.phases()),
-        order=getattr(nudging, "order", None),
+        order=getattr(promise, "order", None),
         slope=fitted_order([b or 0.0 for b in values], [p.relative_error for p in curve]) if where else None,
-        best=min(good, key=lambda point: point.relative_error or 0.0) if good else None,
+        best=None if best is None else curve[best],
         curve=tuple(curve),
         seed=seed,
+        cost_cosine=None if best is None else _cost_cosine(model, params, rule, inputs, target, free, estimates[best]),
     )
+
+
+def _cost_cosine(model, params, rule, inputs, target, free, estimate) -> float | None:
+    if rule.objective is Objective.COST:
+        return None
+    plain = _reference(model, Objective.COST).gradient(model, params, inputs, target, start=free, throw=False)[0]
+    return _cosine(estimate, flat_trainable(model, plain))
 
 
 def beta_field(rule: LearningRule) -> tuple[str, ...] | None:
     """Where a rule keeps its nudge: the path of fields to it, or None for rules without one."""
-    for path in (("nudging", "beta"), ("beta",), ("radius",)):
+    for path in (("nudging", "beta"), ("beta",), ("radius",), ("eta",)):
         if hasattr(getattr(rule, path[0], None), path[-1]) or (len(path) == 1 and hasattr(rule, path[0])):
             return path
     return None
@@ -165,7 +179,10 @@ def default_betas(model: Any, params: Params, inputs: Any, target: Array, free: 
     unknowns = problem.cost_evaluator.programs.form.unknowns
     found = [np.median(np.abs(curvature[g][v.key])) for g, v in unknowns.items() if g in curvature]
     soft = min([1.0, *(float(c) for c in found if np.isfinite(c) and c > 0)])
-    top = 10.0 ** np.round(np.log10(soft))
+    return _decades(10.0 ** np.round(np.log10(soft)))
+
+
+def _decades(top: float) -> list[float]:
     return [float(top * 10 ** (-k / 2)) for k in range(13)]
 
 
@@ -188,7 +205,7 @@ def _runner(model, rule, where, params, inputs, target, free, key):
         chosen = rule if where is None else with_beta(rule, where, beta)
         return chosen.estimate(model, params, inputs, target, key=key, start=free)
 
-    traced = where is None or where == ("nudging", "beta")
+    traced = where in (None, ("nudging", "beta"), ("eta",))
 
     def run(beta):
         value = jnp.asarray(beta, jnp.result_type(float)) if traced and beta is not None else beta
@@ -202,5 +219,9 @@ def _point(beta: float | None, estimate: np.ndarray, exact: np.ndarray, fine: bo
     if not fine or not np.isfinite(estimate).all():
         return AuditPoint(beta, None, None)
     error = float(np.linalg.norm(estimate - exact) / np.linalg.norm(exact))
-    length = float(np.linalg.norm(estimate) * np.linalg.norm(exact))
-    return AuditPoint(beta, error, float(estimate @ exact) / length if length else None)
+    return AuditPoint(beta, error, _cosine(estimate, exact))
+
+
+def _cosine(first: np.ndarray, second: np.ndarray) -> float | None:
+    length = float(np.linalg.norm(first) * np.linalg.norm(second))
+    return float(first @ second) / length if length else None

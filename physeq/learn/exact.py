@@ -12,11 +12,14 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
 from physeq.errors import ModelError
+from physeq.learn.held_outputs import contrastive_function, require_outputs_to_hold, stiffness_weighted
 from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost
 from physeq.solve import FixedPoint, Minimise, Newton, NodeDescent, default_finder
 from physeq.solve.finder import Finder
 from physeq.solve.implicit import adjoint, pin
 from physeq.solve.result import State
+
+_OF_HELD_OUTPUTS = (Objective.STIFFNESS_WEIGHTED_COST, Objective.CONTRASTIVE_FUNCTION)
 
 
 def _finder(finder: Finder | None, model: Any) -> Finder:
@@ -45,8 +48,10 @@ class ImplicitDifferentiation(LearningRule):
 
     Attributes:
         finder: of the equilibrium; by default the model's.
-        weighting: `Objective.COST`, or the curvature-weighted cost that outside nudges estimate, whose cotangent is
-            h ∂C/∂x with the local curvature h.
+        weighting: `Objective.COST`; the curvature-weighted cost that outside nudges estimate, whose cotangent is
+            h ∂C/∂x with the local curvature h; the stiffness-weighted cost of coupled learning, whose cotangent is
+            K ∂C/∂x with the effective stiffness K of the outputs; or the contrastive function E(clamped) − E(free),
+            differentiated through both equilibria.
     """
 
     finder: Finder | None = None
@@ -66,6 +71,8 @@ class ImplicitDifferentiation(LearningRule):
                 f"ImplicitDifferentiation needs differentiable forces; component {jumps[0].component!r} in "
                 f"{jumps[0].placement!r} has {jumps[0].what}; use FiniteDifferences or a smooth function"
             )
+        if self.weighting in _OF_HELD_OUTPUTS:
+            require_outputs_to_hold(model, f"ImplicitDifferentiation of the {self.weighting.value}")
         _finder(self.finder, model).check(model)
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
@@ -82,6 +89,8 @@ class ImplicitDifferentiation(LearningRule):
         problem = model.problem(params, inputs, target)
         full, cost = problem.full(free), problem.cost_evaluator
         size = math.prod(problem.batch)
+        if self.weighting is Objective.CONTRASTIVE_FUNCTION:
+            return jax.grad(lambda p: _mean_contrast(model, p, inputs, target, free, self.finder))(params)
         seed = {g: {k: jnp.zeros_like(x) for k, x in own.items()} for g, own in free.items()}
         curvature = problem.curvature(free) if self.weighting is Objective.CURVATURE_WEIGHTED_COST else None
         for group, slope in cost.gradient(full, params, problem.target).items():
@@ -89,6 +98,8 @@ class ImplicitDifferentiation(LearningRule):
             if group in seed:
                 weight = 1.0 if curvature is None else curvature[group][key]
                 seed[group][key] = weight * slope / size
+        if self.weighting is Objective.STIFFNESS_WEIGHTED_COST:
+            seed = stiffness_weighted(problem, free, seed)
         a = adjoint(problem, free, seed)
 
         def response(p):
@@ -152,17 +163,33 @@ class FiniteDifferences(LearningRule):
             of the floating type's ε.
         finder: of the equilibria; needs a tight tolerance.
         chunk: parameters differentiated at once.
+        of: `Objective.COST`, or the contrastive function E(clamped) − E(free); weights that are frozen have no
+            function whose differences could be taken.
     """
 
     step: float | None = None
     finder: Finder | None = None
     chunk: int = 16
+    of: Objective = Objective.COST
+
+    def __post_init__(self):
+        if self.of not in (Objective.COST, Objective.CONTRASTIVE_FUNCTION):
+            raise ModelError(
+                f"FiniteDifferences: of must be Objective.COST or Objective.CONTRASTIVE_FUNCTION, got {self.of}: its "
+                "weights are frozen, so that no function has that gradient; use ImplicitDifferentiation"
+            )
+
+    @property
+    def objective(self) -> Objective:
+        return self.of
 
     def phases(self) -> tuple[Phase, ...]:
         return ()
 
     def check(self, model: Any) -> None:
         require_cost(model, "FiniteDifferences")
+        if self.of in _OF_HELD_OUTPUTS:
+            require_outputs_to_hold(model, f"FiniteDifferences of the {self.of.value}")
         _finder(self.finder, model).check(model)
 
     def prediction_finder(self, model: Any) -> Finder:
@@ -176,6 +203,8 @@ class FiniteDifferences(LearningRule):
 
         def loss(values):
             p = rebuild(values)
+            if self.of is Objective.CONTRASTIVE_FUNCTION:
+                return _mean_contrast(model, p, inputs, target, free, finder)
             one = model.problem(p, inputs, target)
             state, *_ = finder.find(one, free)
             return jnp.mean(one.cost_evaluator.value(one.full(state), p, one.target))
@@ -198,6 +227,10 @@ class FiniteDifferences(LearningRule):
         padded = jnp.arange(-(-flat.size // chunk) * chunk) % max(flat.size, 1)
         slopes = jax.lax.map(slope, padded, batch_size=chunk)[: flat.size]
         return rebuild(slopes), _info(problem, free, residual, steps, outcome)
+
+
+def _mean_contrast(model: Any, params: Params, inputs: Any, target: Array, free: State, finder: Finder | None) -> Array:
+    return jnp.mean(contrastive_function(model.problem(params, inputs, target), free, _finder(finder, model)))
 
 
 def tight_finder(model: Any) -> Finder:

@@ -45,6 +45,13 @@ class CostForm:
         return self.derivative.diff(self.variable, 2) == 0
 
 
+    @property
+    def squared_error(self) -> bool:
+        """Whether C is ½(x − y)² summed over the outputs themselves, without a readout."""
+        if self.readout_terms is not None or self.target is None:
+            return False
+        return sp.expand(self.density - (self.variable - self.target) ** 2 / 2) == 0
+
 @dataclass(frozen=True, eq=False)
 class Derivation:
     """What the symbolic stage found; compiled models and pages both read it.
@@ -90,6 +97,16 @@ class Derivation:
         return unreached_outputs(self.system, tuple(self.variables.values()), self.forms)
 
     def node_variable(self, group: str, coordinate: str | None, what: str) -> Variable:
+    @cached_property
+    def held_outputs(self) -> tuple:
+        """Labels of outputs that a ground, a fixed value or a clamped input holds."""
+        parts = () if self.cost is None else self.system.outputs.parts
+        found = []
+        for part in parts:
+            held = clamped_mask(self.system, part.group, self.cost.unknowns[part.group].coordinate)
+            found += [self.system.label(part.group, int(i)) for i in part.indices if held[i]]
+        return tuple(found)
+
         """The unknown that an input or output means on a group; ModelError where the coordinate must be named."""
         found = self.group_variables(group)
         if coordinate is None and len(found) == 1:
