@@ -27,6 +27,8 @@ from physeq.learn import BasinCheck as BasinCheck
 from physeq.learn import Centered as Centered
 from physeq.learn import Consistency as Consistency
 from physeq.learn import ContinualEP as ContinualEP
+from physeq.learn import ContrastiveLearning as ContrastiveLearning
+from physeq.learn import CoupledLearning as CoupledLearning
 from physeq.learn import EquilibriumPropagation as EquilibriumPropagation
 from physeq.learn import FiniteDifferences as FiniteDifferences
 from physeq.learn import Fit as Fit

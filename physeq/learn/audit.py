@@ -179,7 +179,7 @@ def default_betas(model: Any, params: Params, inputs: Any, target: Array, free: 
     unknowns = problem.cost_evaluator.programs.form.unknowns
     found = [np.median(np.abs(curvature[g][v.key])) for g, v in unknowns.items() if g in curvature]
     soft = min([1.0, *(float(c) for c in found if np.isfinite(c) and c > 0)])
-    return _decades(10.0 ** np.round(np.log10(soft)))
+    return _decades(float(10.0 ** np.round(np.log10(soft))))
 
 
 def _decades(top: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""Outputs that are held: what the clamped phases of coupled and contrastive learning need, and their exact references."""
+"""Outputs that are held, for the clamped phases of coupled and contrastive learning and for their exact references."""
 
 from __future__ import annotations
 
