@@ -41,6 +41,28 @@ FUNCTIONS: dict[type, Callable] = {
     named.clip: lambda x, lower, upper: jnp.minimum(jnp.maximum(x, lower), upper),
 }  # fmt: skip
 
+
+def _shifted(z):
+    """(exp(z − m), m) with m the largest real part of all outputs, so that nothing overflows."""
+    m = jax.lax.stop_gradient(jnp.max(jnp.real(z), -1, keepdims=True))
+    return jnp.exp(z - m), m
+
+
+def _logsumexp_share(z):
+    """log Σ exp(z)/n on each of n outputs, so that the sum over outputs is log Σ exp(z)."""
+    e, m = _shifted(z)
+    share = (m + jnp.log(jnp.sum(e, -1, keepdims=True))) / jnp.shape(z)[-1]
+    return jnp.broadcast_to(share, jnp.shape(z))
+
+
+def _softmax(z):
+    e, _ = _shifted(z)
+    return e / jnp.sum(e, -1, keepdims=True)
+
+
+# Functions of all outputs of a cost at once (`physeq.symbolic.functions.ACROSS_OUTPUTS`), over the last axis.
+ACROSS: dict[type, Callable] = {named.logsumexp: _logsumexp_share, named.softmax: _softmax}
+
 _RELATIONS: dict[type, Callable] = {
     sp.StrictLessThan: jnp.less, sp.LessThan: jnp.less_equal, sp.StrictGreaterThan: jnp.greater,
     sp.GreaterThan: jnp.greater_equal, sp.Equality: jnp.equal, sp.Unequality: jnp.not_equal,
@@ -127,6 +149,8 @@ def _apply(node: sp.Basic, known: dict, static: frozenset):
         return _power(node, *arguments)
     if node.func in FUNCTIONS:
         return FUNCTIONS[node.func](*arguments)
+    if node.func in ACROSS:
+        return ACROSS[node.func](*arguments)
     if node.func in _RELATIONS:
         return _RELATIONS[node.func](*arguments)
     raise InternalError(f"the printer has no JAX form for {node.func.__name__} in {node}")

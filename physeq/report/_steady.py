@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,8 @@ from physeq.report._operators import Scaled, Written, sum_over
 from physeq.report._relations import Slope
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
 from physeq.symbolic.derivation import driven_inputs
+from physeq.symbolic.functions import softmax
+from physeq.symbolic.mixing import split_across_outputs
 from physeq.symbolic.reduction import NodeClass, Order, Variable
 
 
@@ -55,20 +57,47 @@ def energy_terms(names: Names) -> sp.Expr:
 
 def cost_terms(names: Names) -> sp.Expr:
     """C as a sum over outputs or readout units."""
+    mixed, rest = split_across_outputs(names.derivation.cost.density)
+    across = [factor * sp.log(_exponentials(names, argument, 0)) for argument, factor in mixed.items()]
+    return Written(*across, _over_outputs(names, rest, 0)) if across else _over_outputs(names, rest, 0)
+
+
+def _over_outputs(names: Names, expr: sp.Expr, number: int) -> sp.Expr:
+    """Σ of an expression of the cost over all outputs, with the first index of outputs or a further one."""
     cost = names.derivation.cost
     if names.system.readout is not None:
-        k = readout_index(names)
-        return sum_over(readout_density(names, cost.density), (k,), (k,), readout_set(names))
-    i = names.index(0)
+        k = names.index(2 + number)
+        return sum_over(_at_unit(names, expr, k), (k,), (k,), readout_set(names))
+    j = names.index(number)
     parts = []
     for group, v in cost.unknowns.items():
-        parts.append(sum_over(at_output(names, cost.density, v), (i,), (i,), names.outputs(group)))
+        parts.append(sum_over(_at_node(names, expr, v, j), (j,), (j,), names.outputs(group)))
     return sp.Add(*parts)
+
+
+def _exponentials(names: Names, argument: sp.Expr, number: int) -> sp.Expr:
+    """Σ exp(argument) over all outputs."""
+    return _over_outputs(names, sp.exp(argument, evaluate=False), number)
+
+
+def _spelled(names: Names, expr: sp.Expr, place: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
+    """An expression of the cost at one output, with softmax(z) written as exp(z_k)/Σ_l exp(z_l)."""
+    found = {}
+    for mixing in expr.atoms(softmax):
+        (argument,) = mixing.args
+        others = _exponentials(names, argument, 1)
+        found[mixing] = sp.exp(place(argument)) / others
+    opened = {mixing: sp.Dummy() for mixing in found}
+    return place(expr.xreplace(opened)).xreplace({opened[m]: value for m, value in found.items()})
 
 
 def at_output(names: Names, expr: sp.Expr, v: Variable) -> sp.Expr:
     """An expression of the cost at output node i."""
-    cost, i = names.derivation.cost, names.index(0)
+    return _spelled(names, expr, lambda e: _at_node(names, e, v, names.index(0)))
+
+
+def _at_node(names: Names, expr: sp.Expr, v: Variable, i: sp.Symbol) -> sp.Expr:
+    cost = names.derivation.cost
     found = {cost.variable: names.state(v.group, v.coordinate, int(v.reduced), (i,))}
     if cost.target is not None:
         found[cost.target] = names.target(cost.target, i)
@@ -89,17 +118,23 @@ def readout_set(names: Names) -> sp.Expr:
     return names.quantity("readout", [r"\mathrm{readout}", r"\mathcal{Z}"], f"the {size} units of the readout")
 
 
-def readout_unit(names: Names) -> sp.Expr:
+def readout_unit(names: Names, k: sp.Symbol | None = None) -> sp.Expr:
     """z of readout unit k."""
     z = names.system.readout.output
     base = [z.latex_name, rf"\hat{{{z.latex_name}}}"]
-    return names.indexed(("readout", z), base, z.description or "output of the readout", (readout_index(names),))
+    shown = readout_index(names)
+    text = z.description or "output of the readout"
+    return names.indexed(("readout", z), base, text, (shown if k is None else k,), shown=(shown,))
 
 
 def readout_density(names: Names, expr: sp.Expr) -> sp.Expr:
     """An expression of the cost at readout unit k."""
-    cost, k = names.derivation.cost, readout_index(names)
-    found = {cost.variable: readout_unit(names)}
+    return _spelled(names, expr, lambda e: _at_unit(names, e, readout_index(names)))
+
+
+def _at_unit(names: Names, expr: sp.Expr, k: sp.Symbol) -> sp.Expr:
+    cost = names.derivation.cost
+    found = {cost.variable: readout_unit(names, k)}
     if cost.target is not None:
         found[cost.target] = names.target(cost.target, k)
     return expr.xreplace(found)

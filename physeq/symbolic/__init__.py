@@ -15,8 +15,10 @@ from physeq.symbolic.distributions import Normal as Normal
 from physeq.symbolic.distributions import TransposeOf as TransposeOf
 from physeq.symbolic.distributions import Uniform as Uniform
 from physeq.symbolic.functions import clip as clip
+from physeq.symbolic.functions import cross_entropy as cross_entropy
 from physeq.symbolic.functions import hard_sigmoid as hard_sigmoid
 from physeq.symbolic.functions import logcosh as logcosh
+from physeq.symbolic.functions import logsumexp as logsumexp
 from physeq.symbolic.functions import sigmoid as sigmoid
 from physeq.symbolic.functions import softplus as softplus
 from physeq.symbolic.functions import xlogx as xlogx

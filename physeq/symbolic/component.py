@@ -10,7 +10,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from physeq.errors import ModelError
-from physeq.symbolic.functions import ELEMENTWISE, NOT_DIFFERENTIABLE, first_function
+from physeq.symbolic.functions import ACROSS_OUTPUTS, ELEMENTWISE, NOT_DIFFERENTIABLE, first_function
 from physeq.symbolic.symbols import Coordinate, Parameter, Signal, StateSymbol, Target, Time, drive
 
 _SCALAR_TERMS = ("kinetic", "potential", "dissipation")
@@ -127,6 +127,8 @@ class Component:
                 raise ModelError(f"{where}: holds {part}; terms are real and finite")
             if isinstance(part, (sp.Add, sp.Mul, sp.Pow, *ELEMENTWISE, *_LEAVES)) or not isinstance(part, sp.Expr):
                 continue
+            if isinstance(part, ACROSS_OUTPUTS):
+                raise ModelError(f"{where}: {part} mixes the outputs of a cost; pass it in cost= of System")
             kind = part.func.__name__ if part.args else str(part)
             raise ModelError(
                 f"{where}: function {kind!r} in {part} is not supported; use one of "

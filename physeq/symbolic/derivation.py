@@ -11,6 +11,7 @@ import sympy as sp
 from physeq.errors import ModelError
 from physeq.symbolic.connectivity import Floating, floating, unreached_outputs
 from physeq.symbolic.forms import PlacementForm, placement_form
+from physeq.symbolic.functions import ACROSS_OUTPUTS
 from physeq.symbolic.local import LocalForm, local_form, placed_symbol
 from physeq.symbolic.place import Clamp, Drive, NodeSet
 from physeq.symbolic.reduction import Variable, clamped_mask, variables
@@ -44,13 +45,13 @@ class CostForm:
         """Whether ∂C/∂x is affine in x (a quadratic cost), so that a nudge keeps a linear system linear."""
         return self.derivative.diff(self.variable, 2) == 0
 
-
     @property
     def squared_error(self) -> bool:
         """Whether C is ½(x − y)² summed over the outputs themselves, without a readout."""
         if self.readout_terms is not None or self.target is None:
             return False
         return sp.expand(self.density - (self.variable - self.target) ** 2 / 2) == 0
+
 
 @dataclass(frozen=True, eq=False)
 class Derivation:
@@ -96,7 +97,6 @@ class Derivation:
         """Labels of outputs that no input influences."""
         return unreached_outputs(self.system, tuple(self.variables.values()), self.forms)
 
-    def node_variable(self, group: str, coordinate: str | None, what: str) -> Variable:
     @cached_property
     def held_outputs(self) -> tuple:
         """Labels of outputs that a ground, a fixed value or a clamped input holds."""
@@ -107,6 +107,7 @@ class Derivation:
             found += [self.system.label(part.group, int(i)) for i in part.indices if held[i]]
         return tuple(found)
 
+    def node_variable(self, group: str, coordinate: str | None, what: str) -> Variable:
         """The unknown that an input or output means on a group; ModelError where the coordinate must be named."""
         found = self.group_variables(group)
         if coordinate is None and len(found) == 1:
@@ -168,7 +169,9 @@ def derive(system: System, *, per_element: Iterable[str] = ()) -> Derivation:
         if group in held:
             continue
         here = tuple(v for (g, _), v in found.items() if g == group)
-        density = cost.density if cost and cost.readout_terms is None and group in cost.unknowns else None
+        # Costs that mix outputs have no local form: a node's nudge depends on the other outputs.
+        local_cost = cost and cost.readout_terms is None and not cost.density.has(*ACROSS_OUTPUTS)
+        density = cost.density if local_cost and group in cost.unknowns else None
         locals_[group] = local_form(group, here, forms, placed, element_wise, density, bounded)
     # Held groups have no equations, so their order in time says nothing about the system's class.
     moving = {key: v for key, v in found.items() if v.group not in held}

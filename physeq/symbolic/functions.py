@@ -110,6 +110,47 @@ class clip(NamedFunction):
         return sp.Min(sp.Max(x, lower), upper)._eval_evalf(prec)
 
 
+class logsumexp(NamedFunction):
+    """log Σ_k exp(z_k) over the outputs k of a cost: one number for all outputs, its derivative `softmax(z)`.
+
+    A cost's density stands for its sum over the outputs, in which this term counts once: each of n outputs carries the
+    share 1/n. Holomorphic where Σ_k exp(z_k) is not zero; |Im z| < π/2 keeps away from that. Only for costs.
+
+    >>> z = sp.Symbol("z")
+    >>> logsumexp(z).diff(z), logsumexp(z).diff(z, 2)
+    (softmax(z), (1 - softmax(z))*softmax(z))
+    """
+
+    nargs = 1
+    latex_name = r"\mathrm{logsumexp}"
+
+    def fdiff(self, argindex=1):
+        return softmax(self.args[0])
+
+
+class softmax(NamedFunction):
+    """exp(z_k)/Σ_l exp(z_l) of output k, the derivative of `logsumexp`; its own derivative is the diagonal one."""
+
+    nargs = 1
+    latex_name = r"\mathrm{softmax}"
+
+    def fdiff(self, argindex=1):
+        return softmax(self.args[0]) * (1 - softmax(self.args[0]))
+
+
+def cross_entropy(z: sp.Expr, y: sp.Expr) -> sp.Expr:
+    """The softmax cross-entropy C = −Σ_k y_k log softmax(z)_k = log Σ_k exp(z_k) − Σ_k y_k z_k, for Σ_k y_k = 1.
+
+    Its density per output, for `System(cost=...)`; z is an output unknown or the output of a `Readout`, y the target.
+    ∂C/∂z_k = softmax(z)_k − y_k. The class of least cost is that of the largest z.
+
+    >>> z, y = sp.symbols("z y")
+    >>> cross_entropy(z, y).diff(z)
+    -y + softmax(z)
+    """
+    return logsumexp(z) - y * z
+
+
 def hard_sigmoid(x):
     """clip(x, 0, 1), the hard-sigmoid activation."""
     return clip(x, 0, 1)
@@ -121,6 +162,9 @@ ELEMENTWISE = (
     sp.acosh, sp.atanh, sp.erf, sp.Abs, sp.sign, sp.Max, sp.Min, sp.Heaviside, sp.floor, sp.Piecewise,
     sigmoid, softplus, logcosh, xlogx, clip,
 )  # fmt: skip
+
+# What mixes the outputs of a cost: evaluated on all outputs at once, and allowed in a cost alone.
+ACROSS_OUTPUTS = (logsumexp, softmax)
 
 # Functions whose real formula does not continue to complex arguments.
 NOT_HOLOMORPHIC = (

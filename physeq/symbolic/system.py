@@ -13,6 +13,7 @@ import sympy as sp
 from physeq.errors import ModelError
 from physeq.graph import OneToOne, Pattern, Topology
 from physeq.symbolic.component import Component, Node
+from physeq.symbolic.mixing import check_across_outputs
 from physeq.symbolic.place import Clamp, Drive, Feed, NodeSet, Readout, locate_nodes
 from physeq.symbolic.symbols import Coordinate, Parameter, StateSymbol, Target
 
@@ -278,6 +279,7 @@ class System:
                 raise ModelError(f"cost: unknown symbol {symbol}; {hint}")
         if sum(isinstance(s, Target) for s in cost.free_symbols) > 1:
             raise ModelError("cost: it may hold one target symbol")
+        check_across_outputs(cost)
         return cost
 
     def _collect_values(self, values) -> dict[str, dict[str, np.ndarray]]:
