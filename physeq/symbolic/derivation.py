@@ -11,6 +11,7 @@ import sympy as sp
 from physeq.errors import ModelError
 from physeq.symbolic.connectivity import Floating, floating, unreached_outputs
 from physeq.symbolic.forms import PlacementForm, placement_form
+from physeq.symbolic.functions import ACROSS_OUTPUTS
 from physeq.symbolic.local import LocalForm, local_form, placed_symbol
 from physeq.symbolic.place import Clamp, Drive, NodeSet
 from physeq.symbolic.reduction import Variable, clamped_mask, variables
@@ -168,7 +169,9 @@ def derive(system: System, *, per_element: Iterable[str] = ()) -> Derivation:
         if group in held:
             continue
         here = tuple(v for (g, _), v in found.items() if g == group)
-        density = cost.density if cost and cost.readout_terms is None and group in cost.unknowns else None
+        # Costs that mix outputs have no local form: a node's nudge depends on the other outputs.
+        local_cost = cost and cost.readout_terms is None and not cost.density.has(*ACROSS_OUTPUTS)
+        density = cost.density if local_cost and group in cost.unknowns else None
         locals_[group] = local_form(group, here, forms, placed, element_wise, density, bounded)
     # Held groups have no equations, so their order in time says nothing about the system's class.
     moving = {key: v for key, v in found.items() if v.group not in held}
