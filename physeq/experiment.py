@@ -14,6 +14,7 @@ from physeq.data import Dataset, load
 from physeq.errors import ModelError
 from physeq.interface import System
 from physeq.learn import LearningRule
+from physeq.names import name_of
 from physeq.optimizer import OptimizerSettings
 from physeq.registry import build, check_keys, checked
 from physeq.toml import write_toml
@@ -55,6 +56,7 @@ class Experiment:
         name: of the file, without its suffix.
         system: the variant that is built.
         build, encode: options of the variant's `build` and `encode`.
+        optimizer: None for rules with rates of their own.
         table: the parsed file, with what the command line changed.
         source: the file, for messages.
     """
@@ -67,7 +69,7 @@ class Experiment:
     batch_size: int
     data: DataSettings
     rule: LearningRule
-    optimizer: OptimizerSettings
+    optimizer: OptimizerSettings | None
     build: Mapping[str, Any]
     encode: Mapping[str, Any]
     table: Mapping[str, Any]
@@ -129,12 +131,19 @@ def parse_experiment(table: Mapping[str, Any], name: str, source: str) -> Experi
     for key in _TABLES:
         if not isinstance(table.get(key, {}), Mapping):
             raise ModelError(f"{source}: {key} must be a table, written [{key}], got {table[key]!r}")
-    for key in ("system", "epochs", "data", "rule", "optimizer"):
+    for key in ("system", "epochs", "data", "rule"):
         if key not in table:
             raise ModelError(f"{source}: needs {'the key' if key in _SCALARS else 'a table'} {key!r}")
     for key, least in (("epochs", 0), ("batch_size", 1), ("seed", 0)):
         if scalars.get(key, least) < least:
             raise ModelError(f"{source}: {key} must be at least {least}, got {scalars[key]}")
+    rule = build("rule", table["rule"], f"{source}: rule")
+    if rule.moves_weights == ("optimizer" in table):
+        raise ModelError(
+            f"{source}: {name_of(rule)} has learning rates of its own, under [rule]; leave [optimizer] out"
+            if rule.moves_weights
+            else f"{source}: needs a table 'optimizer'"
+        )
     return Experiment(
         name=name,
         system=scalars["system"],
@@ -143,8 +152,10 @@ def parse_experiment(table: Mapping[str, Any], name: str, source: str) -> Experi
         epochs=scalars["epochs"],
         batch_size=scalars.get("batch_size", 20),
         data=_data(table["data"], f"{source}: data"),
-        rule=build("rule", table["rule"], f"{source}: rule"),
-        optimizer=OptimizerSettings.parse(table["optimizer"], f"{source}: optimizer"),
+        rule=rule,
+        optimizer=(
+            OptimizerSettings.parse(table["optimizer"], f"{source}: optimizer") if "optimizer" in table else None
+        ),
         build=MappingProxyType(dict(table.get("build", {}))),
         encode=MappingProxyType(dict(table.get("encode", {}))),
         table=MappingProxyType(dict(table)),

@@ -84,7 +84,7 @@ def check_keys(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> 
 
 
 def checked(where: str, value: Any, annotation: Any) -> Any:
-    """A plain value converted to what an annotation asks for (whole numbers to floats, lists to tuples).
+    """A plain value converted to what an annotation asks for (whole numbers to floats, lists to tuples, tables).
 
     Raises:
         ModelError: the value is of another type.
@@ -98,6 +98,9 @@ def checked(where: str, value: Any, annotation: Any) -> Any:
         named = {kebab(c.__name__): c for cls in classes for c in _concrete(cls)}
         return _build(named, where.rpartition(".")[2], value, where)
     for option in options:
+        if typing.get_origin(option) is Mapping and isinstance(value, Mapping):
+            entry = typing.get_args(option)[1]
+            return {key: checked(f'{where}."{key}"', found, entry) for key, found in value.items()}
         if (result := _as(value, option)) is not _MISMATCH:
             return result
     wanted = [_wording(option) for option in options if option is not type(None) and option not in classes]
@@ -130,7 +133,8 @@ def _wording(option: Any) -> str:
     if isinstance(option, type) and issubclass(option, Enum):
         return "one of " + ", ".join(repr(member.value) for member in option)
     origin = typing.get_origin(option) or option
-    words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", tuple: "a list"}
+    words: dict[Any, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    words |= {tuple: "a list", Mapping: "a table"}
     return words.get(origin, str(option))
 
 

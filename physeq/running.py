@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -56,7 +57,13 @@ class Run:
 
 
 def run_experiment(
-    system: LoadedSystem, experiment: Experiment, folder: Path, *, resume: bool = False, progress: bool = True
+    system: LoadedSystem,
+    experiment: Experiment,
+    folder: Path,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+    stop: Callable[[], bool] | None = None,
 ) -> Run:
     """Train as an experiment says.
 
@@ -68,6 +75,7 @@ def run_experiment(
         folder: the run's own.
         resume: go on from the folder's checkpoint.
         progress: a progress bar on standard error.
+        stop: asked after every epoch whether to end there; the run can be resumed.
 
     Raises:
         ModelError: the experiment does not fit the system or the data.
@@ -77,8 +85,9 @@ def run_experiment(
     variant = system.variant(experiment.system)
     data = experiment.load_data(variant)
     model = experiment.build_system(variant).compile()
-    optimizer = experiment.optimizer.build()
-    optimizer.build(model, 1)  # names of rates are checked before anything is written
+    optimizer = None if experiment.optimizer is None else experiment.optimizer.build()
+    if optimizer is not None:
+        optimizer.build(model, 1)  # names of rates are checked before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     (folder / EXPERIMENT).write_text(experiment.to_toml(), encoding="utf-8")
     if not resume:
@@ -97,6 +106,7 @@ def run_experiment(
         folder=folder,
         resume=resume,
         progress=progress,
+        stop=stop,
     )
     result.save(folder)
     (folder / "rules.html").write_text(derivation_page(model.derivation, experiment.rule).to_html(), encoding="utf-8")

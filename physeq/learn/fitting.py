@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,7 @@ def fit(
     resume: bool = False,
     basin: BasinCheck | None = BasinCheck(),  # noqa: B008 - a frozen record
     progress: bool = True,
+    stop: Callable[[], bool] | None = None,
 ) -> Fit:
     """Train by following a rule's gradient estimates downhill.
 
@@ -106,6 +107,7 @@ def fit(
         resume: go on from the folder's checkpoint; the result is that of an uninterrupted run, bit for bit.
         basin: how to check that nudged phases stay in the basin of the free state; None for no check.
         progress: a progress bar on stderr.
+        stop: asked after every epoch, when its checkpoint is written; where it says True, training ends there.
 
     Returns:
         A `Fit`.
@@ -115,7 +117,7 @@ def fit(
         SolveError: a phase failed during an epoch; the checkpoint is the epoch before.
     """
     (result,) = _train(
-        model, rule, data, optimizer, epochs, batch_size, [seed], params, folder, resume, basin, progress
+        model, rule, data, optimizer, epochs, batch_size, [seed], params, folder, resume, basin, progress, stop
     )
     return result
 
@@ -140,7 +142,7 @@ def fit_many(
 
 
 def _train(
-    model, rule, data, optimizer, epochs, batch_size, seeds, params, folder, resume, basin, progress
+    model, rule, data, optimizer, epochs, batch_size, seeds, params, folder, resume, basin, progress, stop=None
 ) -> list[Fit]:
     if epochs < 0 or batch_size < 1:
         raise ModelError(f"fit: epochs must be ≥ 0 and batch_size ≥ 1, got {epochs} and {batch_size}")
@@ -183,6 +185,8 @@ def _train(
             if path is not None:
                 _save(path, state, settings)
             bar.show(record)
+            if stop is not None and stop():
+                break
     return _results(run, state, seeds)
 
 

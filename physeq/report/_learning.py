@@ -38,6 +38,13 @@ class Uncompiled:
         """The declared system."""
         return self.derivation.system
 
+    def trainable(self) -> dict[str, dict[str, bool]]:
+        """{placement: {parameter: whether it is trained}}."""
+        from physeq.compile.initialise import parameter_records  # late: most rules do not ask
+
+        records = parameter_records(self.system)
+        return {name: {key: p.trainable for key, p in own.items()} for name, own in records.items()}
+
 
 @dataclass(frozen=True)
 class Measured:
