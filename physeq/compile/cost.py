@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from physeq.compile.lowered import CostPrograms
+from physeq.compile.wiring import real_outer, real_product
 from physeq.symbolic.place import NodeSet
 
 State = dict[str, dict[str, Array]]
@@ -41,7 +42,7 @@ class CostEvaluator:
         z: Any = 0.0
         for product, _ in self.programs.readout:
             a = product.source({self._x: x})[0] if product.source else jnp.ones_like(x)
-            z = z + product.number({})[0] * (a @ self._weights(product.coefficient, params))
+            z = z + product.number({})[0] * real_product(a, self._weights(product.coefficient, params))
         return z + params["readout"][self.bias] if self.bias else z
 
     def value(self, state: State, params: dict, target: Array) -> Array:
@@ -64,7 +65,7 @@ class CostEvaluator:
         return self._back(state, params, target, self.programs.curvature)
 
     def parameter_gradient(self, state: State, params: dict, target: Array, weights: Array) -> dict[str, Array]:
-        """Σ_batch weights·∂C/∂p of the readout's parameters."""
+        """Re Σ_batch weights·∂C/∂p of the readout's parameters."""
         if self.programs.readout is None:
             return {}
         x, z = self.outputs_of(state), self.prediction(state, params)
@@ -75,11 +76,11 @@ class CostEvaluator:
             total: Any = 0.0
             for change, feature in terms:
                 a = feature({self._x: x})[0] if feature else jnp.ones_like(x)
-                total = total + self._weights(change, params) * (a.reshape(-1, x.shape[-1]).T @ slope)
+                total = total + self._weights(change, params) * real_outer(a.reshape(-1, x.shape[-1]), slope)
             value = params["readout"][p.name]
             gradients[p.name] = total if value.ndim else jnp.sum(total)
         if self.bias:
-            gradients[self.bias] = slope.sum(0)
+            gradients[self.bias] = slope.real.sum(0)
         return gradients
 
     def _back(self, state, params, target, program) -> dict[str, Array]:
@@ -90,7 +91,7 @@ class CostEvaluator:
             slope = sum(
                 product.number({})[0]
                 * feature({self._x: x})[0]
-                * (slope @ self._weights(product.coefficient, params).T)
+                * real_product(slope, self._weights(product.coefficient, params).T)
                 for product, feature in self.programs.readout
             )
         result = {}

@@ -42,10 +42,11 @@ def placement_energy(problem: Problem, placement: str, full: State) -> Array:
 
 
 def parameter_gradient(problem: Problem, free: State, weights: Array | None = None) -> dict[str, dict[str, Array]]:
-    """Σ_batch weights·∂F/∂p for every parameter; by default the batch mean.
+    """Re Σ_batch weights·∂F/∂p for every parameter; by default the batch mean.
 
-    The batch of `free` may have leading axes that the problem's inputs lack (phases); the weights then have them too,
-    which makes a contrast of phases one contraction.
+    Parameters are real; states and weights may be complex (holomorphic nudging). The batch of `free` may have leading
+    axes that the problem's inputs lack (phases); the weights then have them too, which makes a contrast of phases one
+    contraction.
     """
     full = problem.full(free)
     batch = _batch_of(problem, free)
@@ -82,7 +83,7 @@ def _derivative(problem: Problem, programs: ElementPrograms, p, full: State, wei
     value = jnp.broadcast_to(value, (*value.shape[: max(value.ndim - len(shape), 0)], *shape))
     lead = value.ndim - len(shape)
     own = weights.sum(tuple(range(weights.ndim - lead))) if lead < weights.ndim else weights
-    total = jnp.tensordot(own, value, lead) if lead else own * value
+    total = (jnp.tensordot(own, value, lead) if lead else own * value).real
     return (total if like.ndim else jnp.sum(total)).astype(like.dtype)
 
 

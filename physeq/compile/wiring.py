@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -37,16 +38,37 @@ class Wiring(eqx.Module):
 
     @abstractmethod
     def outer(self, source: Array | None, target: Array | None, weights: Array) -> Array:
-        """Σ over the batch of weights·source⊗target, in the element shape: what a parameter's gradient is made of."""
+        """Re Σ over the batch of weights·source⊗target, in the element shape: what a parameter's gradient is made of.
+
+        Parameters are real, so the real part is all that a gradient needs of complex states and weights.
+        """
+
+
+def real_product(x: Array, matrix: Array) -> Array:
+    """x·matrix of node values `(*batch, n)`; complex values meet a real matrix as twice the rows of one real product.
+
+    XLA's complex products on the CPU take three times as long, and a real matrix would be made complex for them.
+    """
+    if not jnp.iscomplexobj(x) or jnp.iscomplexobj(matrix):
+        return x @ matrix
+    product = jnp.stack([x.real, x.imag]) @ matrix
+    return jax.lax.complex(product[0], product[1])
+
+
+def real_outer(a: Array, b: Array) -> Array:
+    """Re Σ_rows a⊗b of `(rows, n)` and `(rows, m)`, as one real product."""
+    if jnp.iscomplexobj(a) and jnp.iscomplexobj(b):
+        return jnp.concatenate([a.real, -a.imag]).T @ jnp.concatenate([b.real, b.imag])
+    return a.real.T @ b.real
 
 
 def _batch_sum(weights: Array, x: Array | None) -> Array:
-    """Σ_batch weights·x for one array of nodes (or of elements); None stands for ones and gives the weights' sum."""
+    """Re Σ_batch weights·x for one array of nodes (or of elements); None stands for ones."""
     if x is None:
-        return jnp.sum(weights)
+        return jnp.sum(weights).real
     # Phases that x does not know are summed over first; a fused sum beats a product with one row.
     weights = weights.sum(tuple(range(weights.ndim - (x.ndim - 1))))
-    return jnp.sum(weights[..., None] * x, tuple(range(weights.ndim)))
+    return jnp.sum((weights[..., None] * x).real, tuple(range(weights.ndim)))
 
 
 def _align(weights: Array, a: Array, b: Array) -> tuple[Array, Array]:
@@ -83,7 +105,7 @@ class DenseWiring(Wiring):
             return jnp.broadcast_to(coefficient * total, (*jnp.shape(total)[:-1], size))
         if feature is None:
             return coefficient.sum(0 if receiver == 1 else 1)
-        return feature @ (coefficient if receiver == 1 else coefficient.T)
+        return real_product(feature, coefficient if receiver == 1 else coefficient.T)
 
     def energy(self, coefficient, source, target):
         if jnp.ndim(coefficient) == 0:
@@ -96,7 +118,7 @@ class DenseWiring(Wiring):
             return target @ coefficient.sum(0)
         if target is None:
             return source @ coefficient.sum(1)
-        return jnp.sum((source @ coefficient) * target, -1)
+        return jnp.sum(real_product(source, coefficient) * target, -1)
 
     def outer(self, source, target, weights):
         if source is None or target is None:
@@ -104,7 +126,7 @@ class DenseWiring(Wiring):
             total = a[:, None] if source is not None else (b[None, :] if target is not None else a)
             return jnp.broadcast_to(total, (self.sources, self.targets))
         a, b = _align(weights, source, target)
-        return _flat(a).T @ _flat(b)
+        return real_outer(_flat(a), _flat(b))
 
 
 class IndexedWiring(Wiring):
@@ -170,6 +192,8 @@ def _element_outer(wiring: Wiring, source, target, weights) -> Array:
     if a is None or b is None:
         return _batch_sum(weights, a if b is None else b)
     a, b = _align(weights, a, b)
+    if jnp.iscomplexobj(a) or jnp.iscomplexobj(b):
+        return jnp.sum((_flat(a) * _flat(b)).real, 0)
     return jnp.einsum("be,be->e", _flat(a), _flat(b))
 
 

@@ -19,7 +19,8 @@ class Newton(Finder):
     """Solve f(x) = 0 by Newton steps H δ = f, H = −∂f/∂x, with backtracking on the residual.
 
     Bounds are honoured: an unknown that its force pushes past a bound steps onto it (a semismooth Newton method on
-    x = clip(x + f)). Finds any equilibrium near the start, saddles included.
+    x = clip(x + f)). Finds any equilibrium near the start, saddles included. Complex states are solved for with the
+    complex Jacobian of holomorphic forces, backtracking on the modulus.
 
     Attributes:
         steps: most Newton steps.
@@ -35,6 +36,9 @@ class Newton(Finder):
     def check(self, model: Any) -> None:
         """Every compiled model has forces: nothing to refuse."""
 
+    def check_complex(self, model: Any) -> None:
+        """The same method, on complex states."""
+
     def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
         state, residual, steps, outcome = per_sample(problem, free, self._single)
         return state, residual, jnp.max(steps), outcome
@@ -42,18 +46,25 @@ class Newton(Finder):
     def _single(self, problem: Any, free: State):
         held = held_mask(problem, free)
         start = flatten(free)
-        lower, upper = flat_bounds(problem, free)
+        holomorphic = jnp.iscomplexobj(start)
+        # Complex numbers have no order: bounds belong to real states (`check_complex`).
+        lower, upper = (None, None) if holomorphic else flat_bounds(problem, free)
 
         def force(x):
             return flatten(problem.force(unflatten(x, free)))
 
+        def clipped(x):
+            return x if holomorphic else jnp.clip(x, lower, upper)
+
+        def beyond(x):
+            return jnp.zeros(x.shape, bool) if holomorphic else (x < lower) | (x > upper)
+
         def natural(x, f):
             # The plain force where no bound acts: x + f − x would lose the digits of a small force.
-            inside = (x + f >= lower) & (x + f <= upper)
-            return jnp.where(held, 0.0, jnp.where(inside, f, jnp.clip(x + f, lower, upper) - x))
+            return jnp.where(held, 0.0, jnp.where(beyond(x + f), clipped(x + f) - x, f))
 
         first = force(start)
-        jacobian = jax.jacfwd(force)
+        jacobian = jax.jacfwd(force, holomorphic=holomorphic)
         tolerance: Any = self.tolerance
         if tolerance is None:
             scale = jnp.max(jnp.abs(jnp.where(held, 0.0, flatten(problem.curvature(free)))))
@@ -65,26 +76,25 @@ class Newton(Finder):
 
         def advance(carry):
             x, f, r, step, _ = carry
-            at_bound = (x + f < lower) | (x + f > upper)
+            at_bound = beyond(x + f)
             fixed = held | at_bound
             matrix = jnp.where(fixed[:, None], jnp.eye(x.size, dtype=x.dtype), -jacobian(x))
-            right = jnp.where(held, 0.0, jnp.where(at_bound, jnp.clip(x + f, lower, upper) - x, f))
+            right = jnp.where(held, 0.0, jnp.where(at_bound, clipped(x + f) - x, f))
             delta = dense_solve(matrix, right)
-            merit = jnp.sum(r**2)
+            merit = _square(r)
 
             def try_step(inner):
                 size, *_ = inner
-                new = jnp.clip(x + size * delta, lower, upper)
-                new = jnp.where(held, x, new)
+                new = jnp.where(held, x, clipped(x + size * delta))
                 g = force(new)
                 s = natural(new, g)
-                return size / 2, new, g, s, jnp.sum(s**2)
+                return size / 2, new, g, s, _square(s)
 
             def too_long(inner):
                 size, _, _, _, value = inner
                 return (~(value < (1 - 1e-4 * size) * merit)) & (size > 1e-9)
 
-            inner = try_step((jnp.ones((), x.dtype), x, f, r, merit))
+            inner = try_step((jnp.ones((), merit.dtype), x, f, r, merit))
             _, new, g, s, value = jax.lax.while_loop(too_long, try_step, inner)
             better = value < merit
             keep = lambda a, b: jnp.where(better, a, b)  # noqa: E731
@@ -96,6 +106,10 @@ class Newton(Finder):
         # A step that no longer reduces the residual at round-off is as converged as it gets.
         floor = 100 * jnp.finfo(x.dtype).eps * _force_scale(problem, unflatten(x, free))
         return unflatten(x, free), residual, steps, outcome_of(residual, jnp.maximum(tolerance, floor))
+
+
+def _square(r: Array) -> Array:
+    return jnp.sum(r.real**2 + r.imag**2) if jnp.iscomplexobj(r) else jnp.sum(r**2)
 
 
 def _force_scale(problem: Any, free: State) -> Array:
