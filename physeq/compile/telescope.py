@@ -14,14 +14,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
+import sympy as sp
 from jaxtyping import Array
 
 from physeq.compile.cost import State
 from physeq.compile.low_rank import LowRank
-from physeq.compile.lowered import Lowered, Product
+from physeq.compile.lowered import Lowered, Product, product
 from physeq.compile.problem import Problem
 from physeq.compile.static import static_messages
 from physeq.compile.wiring import DenseWiring
+from physeq.symbolic.response import response_symbols, response_terms
 
 Products = Mapping[str, Mapping[str, tuple[Product, ...]]]
 Scales = Mapping[str, Mapping[str, Array]]
@@ -38,6 +40,28 @@ def energy_products(lowered: Lowered, wirings: Mapping[str, Any]) -> dict[str, d
         terms = lowered.elements[name].form.energy_terms or ()
         if all(t.coefficient == p or not t.coefficient.has(p) for t in terms):
             found.setdefault(name, {})[p.name] = lowered.elements[name].parameter_products[p]
+    return found
+
+
+def response_products(lowered: Lowered, wirings: Mapping[str, Any]) -> dict[str, dict[str, tuple[Product, ...]]]:
+    """{placement: {parameter: products of U}} for steps Δ = −(∂f/∂p)ᵀ(x(t+1) − x(t)).
+
+    They telescope to U = −(∂f/∂p)ᵀ x where ∂f/∂p stays what it is: between a held group and unknowns that it drives.
+    """
+    found: dict[str, dict[str, tuple[Product, ...]]] = {}
+    for name, p in linear_parameters(lowered, wirings):
+        form = lowered.elements[name].form
+        states = {weight: form.unknowns[slot] for slot, weight in response_symbols(form).items()}
+        held = [group in lowered.derivation.held for group in form.placement.groups]
+        products = []
+        for term in response_terms(form, p) or ():
+            moving, other = (term.target, term.source) if held[0] else (term.source, term.target)
+            if sum(held) != 1 or term.coefficient != 1 or moving not in states:
+                break
+            ends = (other, states[moving]) if held[0] else (states[moving], other)
+            products.append(product(-term.number, sp.S.One, *ends))
+        else:
+            found.setdefault(name, {})[p.name] = tuple(products)
     return found
 
 
@@ -120,8 +144,9 @@ def _ends(problem: Problem, name: str, term: Product, full: State) -> tuple[Arra
             for slot, x in unknowns.items()
             if slot.port == port
         }
-        size = next(iter(values.values())).shape[-1]
-        value = jnp.ones((1, size)) if feature is None else feature(values)[0]
+        some = next(iter(values.values()))
+        size = some.shape[-1]
+        value = jnp.ones((size,), some.dtype) if feature is None else feature(values)[0]
         ends.append(jnp.broadcast_to(value, (*problem.batch, size)).reshape(-1, size))
     return ends[0], ends[1]
 
