@@ -52,6 +52,11 @@ class Problem(eqx.Module):
         """The groups with free nodes."""
         return tuple(self.lowered.locals)
 
+    @property
+    def companions(self) -> dict[str, State]:
+        """{field: state} of further states that a subclass carries; they are sliced with the batch."""
+        return {}
+
     def full(self, free: State) -> State:
         """The state of all groups."""
         return {**self.held, **free}

@@ -1,5 +1,7 @@
 """Learning rules as gradient estimators, exact gradients beside them, and the training loop. No SymPy here."""
 
+from physeq.learn.antisymmetry import antisymmetry as antisymmetry
+from physeq.learn.asymmetric_ep import AsymmetricEP as AsymmetricEP
 from physeq.learn.audit import Audit as Audit
 from physeq.learn.audit import audit as audit
 from physeq.learn.basin import BasinCheck as BasinCheck
@@ -7,8 +9,10 @@ from physeq.learn.basin import left_basin as left_basin
 from physeq.learn.consistency import Consistency as Consistency
 from physeq.learn.consistency import consistency as consistency
 from physeq.learn.continual_ep import ContinualEP as ContinualEP
+from physeq.learn.continual_vector_field_ep import ContinualVectorFieldEP as ContinualVectorFieldEP
 from physeq.learn.coupled_learning import ContrastiveLearning as ContrastiveLearning
 from physeq.learn.coupled_learning import CoupledLearning as CoupledLearning
+from physeq.learn.dyadic_ep import DyadicEP as DyadicEP
 from physeq.learn.equilibrium_propagation import Centered as Centered
 from physeq.learn.equilibrium_propagation import EquilibriumPropagation as EquilibriumPropagation
 from physeq.learn.equilibrium_propagation import OneSided as OneSided
@@ -21,13 +25,17 @@ from physeq.learn.exact import ImplicitDifferentiation as ImplicitDifferentiatio
 from physeq.learn.fitting import Fit as Fit
 from physeq.learn.fitting import fit as fit
 from physeq.learn.fitting import fit_many as fit_many
-from physeq.learn.holomorphic_ep import HolomorphicEP as HolomorphicEP
 from physeq.learn.gdu import GradientDescendingUpdates as GradientDescendingUpdates
 from physeq.learn.gdu import UpdateCurve as UpdateCurve
 from physeq.learn.gdu import gradient_descending_updates as gradient_descending_updates
+from physeq.learn.holomorphic_ep import HolomorphicEP as HolomorphicEP
+from physeq.learn.jacobian_homeostasis import JacobianHomeostasis as JacobianHomeostasis
 from physeq.learn.optimise import Rates as Rates
 from physeq.learn.rule import Contrasted as Contrasted
 from physeq.learn.rule import GradientInfo as GradientInfo
 from physeq.learn.rule import LearningRule as LearningRule
 from physeq.learn.rule import Objective as Objective
 from physeq.learn.rule import Phase as Phase
+from physeq.learn.vector_field_ep import ForceResponse as ForceResponse
+from physeq.learn.vector_field_ep import MapResponse as MapResponse
+from physeq.learn.vector_field_ep import VectorFieldEP as VectorFieldEP

@@ -26,7 +26,15 @@ class Finder(ABC):
     """
 
     def stepper(self, problem: Any) -> Callable[[State], State] | None:
-        """The map old free state → new that the finder iterates, for finders that are one; None otherwise."""
+        """The map old free state → new that the finder iterates, for finders that are one; None otherwise.
+
+        Noise is drawn from the problem's key: fold the number of the step into it before every step.
+        """
+        return None
+
+    @property
+    def noise(self) -> Any:
+        """The `GaussianNoise` of the finder's dynamics; None where there is none. With noise, problems need a key."""
         return None
 
     @property
@@ -46,7 +54,8 @@ class Finder(ABC):
     def check_complex(self, model: Any) -> None:
         """Raise `ModelError` where the finder does not solve for complex states, as holomorphic nudging asks."""
         raise ModelError(
-            f"{type(self).__name__} does not solve for complex states; use Newton, FixedPoint, EulerSteps or Continuation"
+            f"{type(self).__name__} does not solve for complex states; use Newton, FixedPoint, EulerSteps or "
+            "Continuation"
         )
 
     @abstractmethod
@@ -146,10 +155,11 @@ def samples(problem: Any, free: State) -> tuple[Callable, Any]:
         tree(problem.static_messages),
         tree(free),
         None if problem.key is None else jax.random.split(problem.key, math.prod(batch)),
+        {name: tree(state) for name, state in problem.companions.items()},
     )
 
     def single(leaves):
-        held, clamps, drives, signals, target, beta, static, start, key = leaves
+        held, clamps, drives, signals, target, beta, static, start, key, companions = leaves
         one = dataclasses.replace(
             problem,
             held=held,
@@ -161,6 +171,7 @@ def samples(problem: Any, free: State) -> tuple[Callable, Any]:
             static_messages=static,
             batch=(),
             key=key,
+            **companions,
         )
         return one, start
 
