@@ -5,6 +5,7 @@ Equations and sources stand with the components in `physeq.neural`.
 
 from dataclasses import replace
 
+import networkx as nx
 import numpy as np
 
 import physeq as pq
@@ -93,6 +94,24 @@ def asymmetric(sizes=(6, 8, 3), activation="logistic", angle=0.0, scale=1.0) -> 
     )
 
 
+def directed(size=50, probability=0.1, seed=0, activation="tanh", inputs=5, outputs=5, weights=0.9) -> pq.System:
+    """Leaky units on a random directed graph, ṡ_j = −s_j + b_j ρ′(s_j) + Σ_i w_ij ρ(s_i): no energy, no symmetry.
+
+    Every ordered pair is joined with the given probability. Weights are normal with standard deviation
+    `weights`/√(size·probability), about the spectral radius; the first nodes are inputs, the last ones outputs.
+    """
+    rho = pq.neural.ACTIVATIONS[activation]
+    return pq.System.from_graph(
+        nx.gnp_random_graph(size, probability, seed=seed, directed=True),
+        nodes=pq.neural.unit(rho, pq.Normal(0.0, 0.3)),
+        edges=pq.neural.directed_synapse(rho, pq.Normal(0.0, weights / np.sqrt(size * probability))),
+        inputs=list(range(inputs)),
+        outputs=list(range(size - outputs, size)),
+        cost=squared_error,
+        name="directed network",
+    )
+
+
 def encode_targets(dataset, low=-1.0, high=1.0):
     """Targets `low` and `high` for 0 and 1: tanh units reach ±1, boxed ones 0 and 1."""
     return replace(
@@ -107,4 +126,5 @@ variants = {
     "graph": pq.Variant(graph, "energy-based units on a small-world graph", encode_targets),
     "prototypical": pq.Variant(prototypical, "layers with the map of discrete-time equilibrium propagation"),
     "asymmetric": pq.Variant(asymmetric, "the same map with separate forward and backward weights, at an angle"),
+    "directed": pq.Variant(directed, "leaky units on a random directed graph, without any symmetry", encode_targets),
 }
