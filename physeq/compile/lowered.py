@@ -58,14 +58,14 @@ class ElementPrograms:
     def products(self) -> tuple[Product, ...] | None:
         """The separated energy, or None."""
         terms = self.form.energy_terms
-        return None if terms is None else tuple(_product(t.number, t.coefficient, t.source, t.target) for t in terms)
+        return None if terms is None else tuple(product(t.number, t.coefficient, t.source, t.target) for t in terms)
 
     @cached_property
     def parameter_products(self) -> dict[Parameter, tuple[Product, ...]]:
         """The separated energy's derivative by each parameter."""
         return {
             p: tuple(
-                _product(t.number, change, t.source, t.target)
+                product(t.number, change, t.source, t.target)
                 for t in self.form.energy_terms or ()
                 if (change := sp.diff(t.coefficient, p)) != 0
             )
@@ -85,7 +85,7 @@ class ElementPrograms:
         """
         terms = {p: response_terms(self.form, p) for p in self.form.placement.component.parameters}
         return {
-            p: None if ts is None else tuple(_product(t.number, t.coefficient, t.source, t.target) for t in ts)
+            p: None if ts is None else tuple(product(t.number, t.coefficient, t.source, t.target) for t in ts)
             for p, ts in terms.items()
         }
 
@@ -121,7 +121,7 @@ def _feature(expression: sp.Expr) -> Program | None:
     return None if expression == 1 else Program([expression])
 
 
-def _product(number, coefficient, source, target) -> Product:
+def product(number, coefficient, source, target) -> Product:
     return Product(Program([number]), Program([coefficient]), _feature(source), _feature(target))
 
 
@@ -214,7 +214,7 @@ class CostPrograms:
         if form.readout_terms is not None:
             x = next(iter(form.unknowns.values())).symbol
             self.readout = tuple(
-                (_product(t.number, t.coefficient, t.source, sp.S.One), Program([sp.diff(t.source, x)]))
+                (product(t.number, t.coefficient, t.source, sp.S.One), Program([sp.diff(t.source, x)]))
                 for t in form.readout_terms
             )
             self.readout_changes = {

@@ -54,13 +54,14 @@ def response_products(lowered: Lowered, wirings: Mapping[str, Any]) -> dict[str,
         states = {weight: form.unknowns[slot] for slot, weight in response_symbols(form).items()}
         held = [group in lowered.derivation.held for group in form.placement.groups]
         products = []
-        for term in response_terms(form, p) or ():
+        terms = response_terms(form, p) or ()
+        for term in terms:
             moving, other = (term.target, term.source) if held[0] else (term.source, term.target)
             if sum(held) != 1 or term.coefficient != 1 or moving not in states:
                 break
             ends = (other, states[moving]) if held[0] else (states[moving], other)
             products.append(product(-term.number, sp.S.One, *ends))
-        else:
+        if products and len(products) == len(terms):
             found.setdefault(name, {})[p.name] = tuple(products)
     return found
 
