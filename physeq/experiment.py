@@ -17,11 +17,12 @@ from physeq.learn import LearningRule
 from physeq.names import name_of
 from physeq.optimizer import OptimizerSettings
 from physeq.registry import build, check_keys, checked
+from physeq.solve import Finder
 from physeq.toml import write_toml
 from physeq.variant import Variant
 
 _SCALARS = {"system": str, "description": str, "seed": int, "epochs": int, "batch_size": int}
-_TABLES = ("build", "data", "encode", "rule", "optimizer")
+_TABLES = ("build", "data", "encode", "rule", "optimizer", "evaluation")
 _DATA = {"name": str, "train": int | None, "test": int | None, "holdout": float | None, "directory": str | None}
 
 
@@ -57,6 +58,7 @@ class Experiment:
         system: the variant that is built.
         build, encode: options of the variant's `build` and `encode`.
         optimizer: None for rules with rates of their own.
+        evaluation: finder of predictions and scores, `finder` of the table `[evaluation]`; None for the rule's own.
         table: the parsed file, with what the command line changed.
         source: the file, for messages.
     """
@@ -70,6 +72,7 @@ class Experiment:
     data: DataSettings
     rule: LearningRule
     optimizer: OptimizerSettings | None
+    evaluation: Finder | None
     build: Mapping[str, Any]
     encode: Mapping[str, Any]
     table: Mapping[str, Any]
@@ -156,11 +159,23 @@ def parse_experiment(table: Mapping[str, Any], name: str, source: str) -> Experi
         optimizer=(
             OptimizerSettings.parse(table["optimizer"], f"{source}: optimizer") if "optimizer" in table else None
         ),
+        evaluation=_evaluation(table.get("evaluation"), f"{source}: evaluation"),
         build=MappingProxyType(dict(table.get("build", {}))),
         encode=MappingProxyType(dict(table.get("encode", {}))),
         table=MappingProxyType(dict(table)),
         source=source,
     )
+
+
+def _evaluation(table: Mapping[str, Any] | None, where: str) -> Finder | None:
+    if table is None:
+        return None
+    check_keys(where, table, ["finder"])
+    if "finder" not in table:
+        raise ModelError(f"{where}: needs the key 'finder'")
+    found = build("finder", table["finder"], f"{where}.finder")
+    assert isinstance(found, Finder)
+    return found
 
 
 def _data(table: Mapping[str, Any], where: str) -> DataSettings:

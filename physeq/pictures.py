@@ -39,8 +39,8 @@ def _graph(folder: Path, result: Fit, data: Dataset) -> None:
     model = result.model
     sample = (data.test_inputs if data.has_test else data.train_inputs)[0]
     inputs = jnp.asarray(sample, jax.tree.leaves(result.params)[0].dtype)
-    finder = result.rule.prediction_finder(model)
-    state = equilibrium(model, result.params, inputs, finder=finder, throw=False)
+    key = jax.random.key(result.seed)
+    state = equilibrium(model, result.params, inputs, finder=result.finder, key=key, throw=False)
     values, meanings = {}, set()
     for group in model.system.topology.groups:
         variables = model.derivation.group_variables(group.name)

@@ -104,6 +104,7 @@ def run_experiment(
         batch_size=experiment.batch_size,
         seed=experiment.seed,
         folder=folder,
+        evaluation=experiment.evaluation,
         resume=resume,
         progress=progress,
         stop=stop,

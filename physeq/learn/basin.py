@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from physeq.solve import EulerSteps, FixedPoint, NodeDescent
+from physeq.solve import EulerSteps, FixedPoint, Langevin, NodeDescent
 from physeq.solve.finder import Finder
 
 
@@ -56,5 +56,7 @@ def _settling(finder: Finder, dtype: Any) -> Finder:
     if isinstance(finder, NodeDescent):
         return dataclasses.replace(finder, sweeps=5000, tolerance=tolerance)
     if isinstance(finder, FixedPoint | EulerSteps):
-        return dataclasses.replace(finder, steps=5000, tolerance=tolerance)
+        return dataclasses.replace(finder, steps=5000, tolerance=tolerance, noise=None)
+    if isinstance(finder, Langevin):
+        return EulerSteps(finder.dt, 5000, tolerance)
     return finder

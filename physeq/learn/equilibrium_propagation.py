@@ -148,12 +148,13 @@ class EquilibriumPropagation(LearningRule):
         """Run the free and the nudged phases; the nudged ones all at once, along a leading axis of the batch."""
         free_finder, nudged_finder = self._finders(model)
         problem = model.problem(params, inputs, target)
-        rest = dataclasses.replace(problem, target=None)
+        keys = (None, None) if key is None else (jax.random.fold_in(key, 1), jax.random.fold_in(key, 2))
+        rest = dataclasses.replace(problem, target=None, key=keys[0])
         free = free_finder.find(rest, problem.start(start, problem.beta.dtype))
         betas, weights, free_weight = self.nudging.betas(key, problem.beta.dtype)
         count = betas.shape[0]
         lead = (count, *(1 for _ in problem.batch))
-        nudged = dataclasses.replace(problem, beta=betas.reshape(lead), batch=(count, *problem.batch))
+        nudged = dataclasses.replace(problem, beta=betas.reshape(lead), batch=(count, *problem.batch), key=keys[1])
         begin = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), free[0])
         return Phases(problem, nudged, free, nudged_finder.find(nudged, begin), betas, weights, free_weight)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -14,15 +15,19 @@ from physeq.solve.finder import Finder
 from physeq.solve.result import raise_if_failed
 
 
-def predict(model: Any, params: Any, inputs: Any, finder: Finder, *, chunk: int = 1000) -> Array:
-    """Free predictions `(samples, outputs)` of inputs with one leading sample axis.
+def predict(
+    model: Any, params: Any, inputs: Any, finder: Finder, *, key: Array | None = None, chunk: int = 1000
+) -> Array:
+    """Free predictions `(samples, outputs)` of inputs with one leading sample axis; `key` for finders with noise.
 
     Raises:
+        ModelError: the finder has noise, and there is no key.
         SolveError: an equilibrium failed.
     """
     parts = []
-    for low, high in _chunks(_count(inputs), chunk):
-        z, _, residual, steps, outcome = _free(model, params, jax.tree.map(lambda a: a[low:high], inputs), finder)  # noqa: B023
+    for number, (low, high) in enumerate(_chunks(_count(inputs), chunk)):
+        part = jax.tree.map(lambda a: a[low:high], inputs)  # noqa: B023
+        z, _, residual, steps, outcome = _free(model, params, part, finder, _chunk_key(finder, key, number))
         raise_if_failed(outcome, residual, steps, "prediction")
         parts.append(z)
     return jnp.concatenate(parts)
@@ -37,20 +42,22 @@ def evaluate(
     *,
     labels: np.ndarray | None = None,
     class_targets: Array | None = None,
+    key: Array | None = None,
     chunk: int = 1000,
 ) -> dict[str, float]:
     """{"cost": mean C, "error_percent": …} with fixed parameters; errors only where there are labels.
 
-    A sample is given the class whose target its prediction fits at the least cost.
+    A sample is given the class whose target its prediction fits at the least cost. Finders with noise need a `key`.
 
     Raises:
+        ModelError: the finder has noise, and there is no key.
         SolveError: an equilibrium failed.
     """
     cost, wrong = 0.0, 0
     count = len(targets)
-    for low, high in _chunks(count, chunk):
+    for number, (low, high) in enumerate(_chunks(count, chunk)):
         part = jax.tree.map(lambda a: a[low:high], inputs)  # noqa: B023
-        z, state, residual, steps, outcome = _free(model, params, part, finder)
+        z, state, residual, steps, outcome = _free(model, params, part, finder, _chunk_key(finder, key, number))
         raise_if_failed(outcome, residual, steps, "evaluation")
         cost += float(jnp.sum(model.cost(params, state, targets[low:high])))
         if labels is not None and class_targets is not None:
@@ -63,8 +70,8 @@ def evaluate(
 
 
 @eqx.filter_jit
-def _free(model, params, inputs, finder):
-    problem = model.problem(params, inputs)
+def _free(model, params, inputs, finder, key):
+    problem = dataclasses.replace(model.problem(params, inputs), key=key)
     free, residual, steps, outcome = finder.find(problem, problem.start(None, problem.beta.dtype))
     full = problem.full(free)
     return problem.cost_evaluator.prediction(full, params), full, residual, steps, outcome
@@ -75,6 +82,11 @@ def _classify(model, prediction, class_targets):
     """The class of least cost: C(z, target of class k) for every k."""
     costs = model.cost_of_prediction(prediction[..., None, :], class_targets)
     return jnp.argmin(costs, -1)
+
+
+def _chunk_key(finder: Finder, key: Array | None, number: int) -> Array | None:
+    """A key of its own for every chunk; none where nothing is drawn, so that nothing compiles anew."""
+    return None if key is None or finder.noise is None else jax.random.fold_in(key, number)
 
 
 def _count(inputs: Any) -> int:

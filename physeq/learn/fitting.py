@@ -22,8 +22,9 @@ from physeq.learn.evaluate import evaluate, predict
 from physeq.learn.optimise import Rates
 from physeq.learn.progress import Progress
 from physeq.learn.rule import LearningRule, Params
-from physeq.learn.training import TrainingRun, TrainingState, check_basin, member, stack
+from physeq.learn.training import TrainingRun, TrainingState, check_basin, evaluation_key, member, stack
 from physeq.learn.training_data import training_data
+from physeq.solve.finder import Finder
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class Fit:
         best_epoch: epoch with the lowest test error (test cost for regression; the last one without test data).
         train, test: cost and error at the end with fixed parameters; `test` is empty without test data.
         compile_seconds: how much longer the first epoch took than the later ones.
+        evaluation: the finder that predictions were asked for with; None where it is the rule's.
     """
 
     model: Any
@@ -49,18 +51,27 @@ class Fit:
     test: dict[str, float]
     seed: int
     compile_seconds: float
+    evaluation: Finder | None = None
 
-    def predict(self, inputs: Any) -> Array:
-        """Free predictions of new inputs, one leading sample axis."""
-        return predict(self.model, self.params, _arrays(inputs, self.params), self.rule.prediction_finder(self.model))
+    @property
+    def finder(self) -> Finder:
+        """The finder of predictions."""
+        return self.rule.prediction_finder(self.model) if self.evaluation is None else self.evaluation
 
-    def evaluate(self, data: Dataset | tuple) -> dict[str, float]:
+    def predict(self, inputs: Any, *, key: Array | None = None) -> Array:
+        """Free predictions of new inputs, one leading sample axis; noise is drawn from `key`, by default the seed's."""
+        return predict(self.model, self.params, _arrays(inputs, self.params), self.finder, key=self._key(key))
+
+    def evaluate(self, data: Dataset | tuple, *, key: Array | None = None) -> dict[str, float]:
         """Cost, and error in percent where the data have labels, of the data's training part."""
         ready = training_data(data, self.params)
         return evaluate(
-            self.model, self.params, ready.inputs, ready.targets, self.rule.prediction_finder(self.model),
-            labels=ready.labels, class_targets=ready.class_targets,
+            self.model, self.params, ready.inputs, ready.targets, self.finder,
+            labels=ready.labels, class_targets=ready.class_targets, key=self._key(key),
         )  # fmt: skip
+
+    def _key(self, key: Array | None) -> Array:
+        return evaluation_key(jax.random.key(self.seed), "new") if key is None else key
 
     def save(self, folder: str | Path) -> Path:
         """Write `params.npz`, `best_params.npz` and `history.jsonl` into a folder."""
@@ -89,6 +100,7 @@ def fit(
     folder: str | Path | None = None,
     resume: bool = False,
     basin: BasinCheck | None = BasinCheck(),  # noqa: B008 - a frozen record
+    evaluation: Finder | None = None,
     progress: bool = True,
     stop: Callable[[], bool] | None = None,
 ) -> Fit:
@@ -106,6 +118,7 @@ def fit(
         folder: where to keep `checkpoint.eqx` (atomic, after every epoch) and `log.jsonl`.
         resume: go on from the folder's checkpoint; the result is that of an uninterrupted run, bit for bit.
         basin: how to check that nudged phases stay in the basin of the free state; None for no check.
+        evaluation: finder of predictions and scores; by default the one of the rule's free phase, with its noise.
         progress: a progress bar on stderr.
         stop: asked after every epoch, when its checkpoint is written; where it says True, training ends there.
 
@@ -117,8 +130,9 @@ def fit(
         SolveError: a phase failed during an epoch; the checkpoint is the epoch before.
     """
     (result,) = _train(
-        model, rule, data, optimizer, epochs, batch_size, [seed], params, folder, resume, basin, progress, stop
-    )
+        model, rule, data, optimizer, epochs, batch_size, [seed], params, folder, resume, basin, evaluation, progress,
+        stop,
+    )  # fmt: skip
     return result
 
 
@@ -132,18 +146,22 @@ def fit_many(
     batch_size: int = 20,
     seeds: Sequence[int] = (0, 1, 2),
     params: Params | None = None,
+    evaluation: Finder | None = None,
     progress: bool = True,
 ) -> list[Fit]:
     """Train several copies at once, batched by `vmap`: one per seed, or one per leading entry of `params`.
 
     Give `params` with a leading axis of the length of `seeds` for variations of devices. Other arguments as for `fit`.
     """
-    return _train(model, rule, data, optimizer, epochs, batch_size, list(seeds), params, None, False, None, progress)
+    return _train(
+        model, rule, data, optimizer, epochs, batch_size, list(seeds), params, None, False, None, evaluation, progress
+    )
 
 
 def _train(
-    model, rule, data, optimizer, epochs, batch_size, seeds, params, folder, resume, basin, progress, stop=None
-) -> list[Fit]:
+    model, rule, data, optimizer, epochs, batch_size, seeds, params, folder, resume, basin, evaluation, progress,
+    stop=None,
+) -> list[Fit]:  # fmt: skip
     if epochs < 0 or batch_size < 1:
         raise ModelError(f"fit: epochs must be ≥ 0 and batch_size ≥ 1, got {epochs} and {batch_size}")
     rule.check(model)
@@ -168,10 +186,13 @@ def _train(
     elif optimizer is None:
         optimizer = optax.identity()
     opt_state = (jax.vmap(optimizer.init) if many else optimizer.init)(params)
-    run = TrainingRun(model, rule, ready, optimizer, batch_size, many)
+    finder = rule.prediction_finder(model) if evaluation is None else evaluation
+    finder.check(model)
+    run = TrainingRun(model, rule, ready, optimizer, batch_size, many, finder)
     path = None if folder is None else Path(folder) / "checkpoint.eqx"
     state = TrainingState(params, opt_state, jax.tree.map(jnp.array, params), [], [0] * len(seeds), [0.0] * len(seeds))
     settings = {"seeds": seeds, "batch_size": batch_size, "rule": repr(rule), "samples": count}
+    settings["evaluation"] = None if evaluation is None else repr(evaluation)
     if resume:
         if path is None:
             raise ModelError("resume needs the run's folder: pass folder=...")
@@ -187,7 +208,7 @@ def _train(
             bar.show(record)
             if stop is not None and stop():
                 break
-    return _results(run, state, seeds)
+    return _results(run, state, seeds, evaluation)
 
 
 def _save(path: Path, state: TrainingState, settings: dict) -> None:
@@ -200,14 +221,12 @@ def _save(path: Path, state: TrainingState, settings: dict) -> None:
 def _resume(path: Path, state: TrainingState, settings: dict) -> TrainingState:
     header, (params, opt_state, best) = load_checkpoint(path, (state.params, state.opt_state, state.best_params))
     for name, value in settings.items():
-        if header["settings"][name] != value:
-            raise ModelError(
-                f"{path}: was made with {name} = {header['settings'][name]}, not {value}; resume with the same"
-            )
+        if (made := header["settings"].get(name)) != value:
+            raise ModelError(f"{path}: was made with {name} = {made}, not {value}; resume with the same")
     return TrainingState(params, opt_state, best, list(header["history"]), *map(list, header["best"]))
 
 
-def _results(run: TrainingRun, state: TrainingState, seeds: list[int]) -> list[Fit]:
+def _results(run: TrainingRun, state: TrainingState, seeds: list[int], evaluation: Finder | None) -> list[Fit]:
     """The finished runs, with the training set evaluated at fixed parameters."""
     fits = []
     best = run.members(state.best_params)
@@ -218,7 +237,8 @@ def _results(run: TrainingRun, state: TrainingState, seeds: list[int]) -> list[F
         last = {
             k.removeprefix("test_"): v for k, v in (history[-1] if history else {}).items() if k.startswith("test_")
         }
-        train = run.evaluate(params, run.ready.inputs, run.ready.targets, run.ready.labels)
+        key = evaluation_key(jax.random.key(seeds[i]), "train")
+        train = run.evaluate(params, run.ready.inputs, run.ready.targets, run.ready.labels, key)
         fits.append(
             Fit(
                 run.model,
@@ -231,6 +251,7 @@ def _results(run: TrainingRun, state: TrainingState, seeds: list[int]) -> list[F
                 last,
                 seeds[i],
                 compile_seconds,
+                evaluation,
             )
         )
     return fits

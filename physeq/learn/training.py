@@ -16,6 +16,7 @@ from physeq.learn.basin import BasinCheck, left_basin
 from physeq.learn.evaluate import evaluate
 from physeq.learn.rule import Params
 from physeq.learn.training_data import TrainingData
+from physeq.solve.finder import Finder
 from physeq.solve.result import Outcome, raise_if_failed
 
 
@@ -34,10 +35,9 @@ class TrainingState:
 class TrainingRun:
     """One training run: its compiled epoch and its evaluations."""
 
-    def __init__(self, model, rule, ready: TrainingData, optimizer, batch_size: int, many: bool):
+    def __init__(self, model, rule, ready: TrainingData, optimizer, batch_size: int, many: bool, finder: Finder):
         self.model, self.rule, self.ready = model, rule, ready
-        self.optimizer, self.batch_size, self.many = optimizer, batch_size, many
-        self.finder = rule.prediction_finder(model)
+        self.optimizer, self.batch_size, self.many, self.finder = optimizer, batch_size, many, finder
 
     def epoch(self, state: TrainingState, keys, epoch: int) -> dict:
         """Train one epoch in place and return its record."""
@@ -60,15 +60,17 @@ class TrainingRun:
             "residual_nudged": float(residual[..., 1].max()),
             "seconds": round(seconds, 4),
         }
-        return record | self._test(state, epoch)
+        return record | self._test(state, keys, epoch)
 
-    def _test(self, state: TrainingState, epoch: int) -> dict:
+    def _test(self, state: TrainingState, keys, epoch: int) -> dict:
         ready = self.ready
         members = self.members(state.params)
         if ready.test_targets is None:
             scores: list[Any] = [None] * len(members)
         else:
-            scores = [self.evaluate(p, ready.test_inputs, ready.test_targets, ready.test_labels) for p in members]
+            test = (ready.test_inputs, ready.test_targets, ready.test_labels)
+            own = [jax.random.fold_in(evaluation_key(key, "test"), epoch) for key in keys]
+            scores = [self.evaluate(p, *test, key) for p, key in zip(members, own, strict=True)]
         record: dict[str, Any] = {}
         for name in ("cost", "error_percent"):
             if scores[0] is not None and name in scores[0]:
@@ -89,11 +91,18 @@ class TrainingRun:
         size = jax.tree.leaves(params)[0].shape[0]
         return [jax.tree.map(lambda x: x[i], params) for i in range(size)]  # noqa: B023
 
-    def evaluate(self, params, inputs, targets, labels) -> dict[str, float]:
-        """Cost and error with fixed parameters."""
-        return evaluate(
-            self.model, params, inputs, targets, self.finder, labels=labels, class_targets=self.ready.class_targets
-        )
+    def evaluate(self, params, inputs, targets, labels, key) -> dict[str, float]:
+        """Cost and error with fixed parameters; the key is that of noise in the dynamics."""
+        classes = self.ready.class_targets
+        return evaluate(self.model, params, inputs, targets, self.finder, labels=labels, class_targets=classes, key=key)
+
+
+_STREAMS = {"test": 2**31, "train": 2**31 + 1, "new": 2**31 + 2}
+
+
+def evaluation_key(key: Array, stream: str) -> Array:
+    """A run's key for noise in evaluations, apart from those of its epochs, which are numbered from 1."""
+    return jax.random.fold_in(key, _STREAMS[stream])
 
 
 def _epoch_steps(packed, params, opt_state, key):

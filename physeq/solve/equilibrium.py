@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -56,6 +57,7 @@ def equilibrium(
     start: State | Equilibrium | None = None,
     finder: Finder | None = None,
     batch: tuple[int, ...] | None = None,
+    key: Array | None = None,
     throw: bool = True,
 ) -> Equilibrium:
     """Find a state with −∂(E + βC)/∂x + forces = 0 on all free nodes.
@@ -68,6 +70,7 @@ def equilibrium(
         start: a state to start from (a warm start); by default every coordinate's `start`.
         finder: a `Finder`; by default `default_finder(model)`.
         batch: batch shape where it cannot be read off the inputs.
+        key: a random key, for finders with noise.
         throw: raise `SolveError` on failure, instead of returning it in `outcome`.
 
     Returns:
@@ -91,7 +94,7 @@ def equilibrium(
     inputs, target = model.check_data(inputs, target)
     beta = jnp.asarray(beta, jnp.result_type(float)) if isinstance(beta, int | float) else beta
     # Eager calls run compiled, once per shape.
-    result = _equilibrium(model, params, inputs, target, beta, _state(start), finder, batch)
+    result = _equilibrium(model, params, inputs, target, beta, _state(start), finder, batch, key)
     if not throw:
         return result
     if is_traced(result.outcome):
@@ -104,8 +107,8 @@ def equilibrium(
 
 
 @eqx.filter_jit
-def _equilibrium(model, params, inputs, target, beta, start, finder, batch) -> Equilibrium:
-    problem = model.problem(params, inputs, target, beta, batch)
+def _equilibrium(model, params, inputs, target, beta, start, finder, batch, key) -> Equilibrium:
+    problem = dataclasses.replace(model.problem(params, inputs, target, beta, batch), key=key)
     dtype = problem.beta.dtype
     free, residual, steps, outcome = solve(problem, problem.start(start, dtype), finder)
     full = problem.full(free)

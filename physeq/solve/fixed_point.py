@@ -11,6 +11,7 @@ from jaxtyping import Array
 from physeq.errors import ModelError
 from physeq.solve.finder import Finder, largest_change
 from physeq.solve.loop import iterate
+from physeq.solve.noise import GaussianNoise, check_budget, noisy_steps
 from physeq.solve.result import State
 
 
@@ -20,9 +21,11 @@ class Inside:
 
     objective = "cost"
 
-    def combine(self, problem: Any, free: State, group: str, pull: State) -> dict[str, Array]:
+    def combine(self, problem: Any, free: State, group: str, pull: State, noise: State) -> dict[str, Array]:
         """The new values of a group."""
-        return problem.linearised_equilibrium(free, group, pull)
+        own = noise.get(group, {})
+        drives = {k: pull.get(group, {}).get(k, 0.0) + own.get(k, 0.0) for k in free[group]} if own else None
+        return problem.linearised_equilibrium(free, group, pull if drives is None else {group: drives})
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,9 @@ class Outside:
 
     objective = "curvature-weighted cost"
 
-    def combine(self, problem: Any, free: State, group: str, pull: State) -> dict[str, Array]:
+    def combine(self, problem: Any, free: State, group: str, pull: State, noise: State) -> dict[str, Array]:
         """The new values of a group."""
-        new = problem.linearised_equilibrium(free, group, {})
+        new = problem.linearised_equilibrium(free, group, noise)
         return {
             key: problem.mask(group, key, x + pull.get(group, {}).get(key, 0.0), free[group][key])
             for key, x in new.items()
@@ -51,14 +54,20 @@ class FixedPoint(Finder):
         steps: number of steps (T and K of the papers), or the most of them with a tolerance.
         tolerance: stop when the largest change is below it; None runs exactly `steps`, a legitimate budget.
         nudge: `Inside()` or `Outside()`.
+        noise: σ·N(0, 1), drawn at every step, is added to the drive of every free unit (inside its activation), in the
+            unit of a force: s ← m(D + noise − β ∂C/∂s).
 
     >>> FixedPoint(30)
-    FixedPoint(steps=30, tolerance=None, nudge=Inside())
+    FixedPoint(steps=30, tolerance=None, nudge=Inside(), noise=None)
     """
 
     steps: int = 100
     tolerance: float | None = None
     nudge: Inside | Outside = field(default_factory=Inside)
+    noise: GaussianNoise | None = None
+
+    def __post_init__(self):
+        check_budget(self, self.tolerance)
 
     @property
     def budget(self) -> int | None:
@@ -81,11 +90,15 @@ class FixedPoint(Finder):
     def stepper(self, problem: Any) -> Callable[[State], State]:
         def step(old: State) -> State:
             pull = problem.cost_pull(old)
-            return {group: self.nudge.combine(problem, old, group, pull) for group in old}
+            noise = {} if self.noise is None else self.noise.draw(problem, old)
+            return {group: self.nudge.combine(problem, old, group, pull, noise) for group in old}
 
         return step
 
     def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+        if self.noise is not None:
+            return noisy_steps(self, problem, free, self.steps)
+
         def change(new: State, old: State) -> Array:
             return largest_change(new, old, problem.batch)
 

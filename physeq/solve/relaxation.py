@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import diffrax
+import jax
 import jax.numpy as jnp
 import optimistix as optx
 from jaxtyping import Array
@@ -15,6 +16,7 @@ from physeq.errors import ModelError
 from physeq.solve.dynamics import check_dynamics, velocity
 from physeq.solve.finder import Finder, largest_change, residual_of
 from physeq.solve.loop import iterate
+from physeq.solve.noise import GaussianNoise, check_budget, noisy_steps
 from physeq.solve.result import State, outcome_of
 
 
@@ -103,11 +105,17 @@ class EulerSteps(Finder):
         dt: step in physical time.
         steps: number of steps, or the most of them with a tolerance.
         tolerance: stop when the largest change in a step is below it; None runs exactly `steps`.
+        noise: dx = M⁻¹f dt + σ dW, Euler–Maruyama: σ√dt·N(0, 1) is added to every free unknown at every step; σ has the
+            unknown's unit per square root of the time's.
     """
 
     dt: float = 0.1
     steps: int = 200
     tolerance: float | None = None
+    noise: GaussianNoise | None = None
+
+    def __post_init__(self):
+        check_budget(self, self.tolerance)
 
     @property
     def budget(self) -> int | None:
@@ -124,11 +132,16 @@ class EulerSteps(Finder):
 
         def step(old: State) -> State:
             v = rate(old)
-            return problem.project({g: {k: x + self.dt * v[g][k] for k, x in own.items()} for g, own in old.items()})
+            new = {g: {k: x + self.dt * v[g][k] for k, x in own.items()} for g, own in old.items()}
+            if self.noise is not None:
+                new = jax.tree.map(lambda x, n: x + self.dt**0.5 * n, new, self.noise.draw(problem, old))
+            return problem.project(new)
 
         return step
 
     def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+        if self.noise is not None:
+            return noisy_steps(self, problem, free, self.steps)
         return iterate(
             self.stepper(problem),
             free,

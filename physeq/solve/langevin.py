@@ -1,0 +1,108 @@
+"""Langevin dynamics: the physical dynamics with noise, as a stochastic differential equation through diffrax."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import lineax as lx
+from jaxtyping import Array
+
+from physeq.errors import ModelError
+from physeq.solve.dynamics import check_dynamics, velocity
+from physeq.solve.finder import Finder, refuse_bounds, residual_of
+from physeq.solve.noise import GaussianNoise, noise_key
+from physeq.solve.result import State, outcome_of
+
+
+@dataclass(frozen=True)
+class Langevin(Finder):
+    """The state of dx = M⁻¹f(x) dt + σ dW after a fixed time: a sample of the noisy steady state.
+
+    With M = 1 and f = −∂E/∂x the stationary density is ∝ exp(−2E(x)/σ²). W has an independent component for every free
+    unknown of every batch entry. Heun's method with fixed steps; in complex states the noise is real.
+
+    Attributes:
+        duration: physical time from the start.
+        dt: step in physical time.
+        noise: σ, in the unknown's unit per square root of the time's.
+
+    >>> Langevin(10.0, 0.1, GaussianNoise(0.2))
+    Langevin(duration=10.0, dt=0.1, noise=GaussianNoise(sigma=0.2))
+    """
+
+    duration: float
+    dt: float
+    noise: GaussianNoise = GaussianNoise(0.1)  # noqa: RUF009 - frozen; without a default it would be the base's property
+
+    def __post_init__(self):
+        if not (math.isfinite(self.duration) and 0 < self.dt <= self.duration):
+            raise ModelError(
+                f"Langevin: needs 0 < dt ≤ duration < ∞, got dt = {self.dt!r} and duration = {self.duration!r}"
+            )
+
+    def check(self, model: Any) -> None:
+        check_dynamics(model, "Langevin")
+        refuse_bounds(model, "Langevin")
+
+    def check_complex(self, model: Any) -> None:
+        """Real and imaginary parts are integrated as two real states."""
+
+    def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+        rate = velocity(problem)
+        terms = noisy_terms(lambda t, x: rate(x), self.noise, problem, free, self.duration, self.dt)
+        steps = math.ceil(self.duration / self.dt - 1e-9)
+        solution = diffrax.diffeqsolve(
+            terms,
+            diffrax.Heun(),
+            t0=0.0,
+            t1=self.duration,
+            dt0=self.dt,
+            y0=split_complex(free),
+            saveat=diffrax.SaveAt(t1=True),
+            max_steps=steps + 1,
+            throw=False,
+        )
+        last = join_complex(jax.tree.map(lambda x: x[-1], solution.ys))
+        residual = residual_of(problem, last)
+        return last, residual, solution.stats["num_steps"].astype(jnp.int32), outcome_of(residual, None)
+
+
+def noisy_terms(
+    rate: Any, noise: GaussianNoise, problem: Any, free: State, duration: float, dt: float
+) -> diffrax.MultiTerm:
+    """dx = rate(t, x) dt + σ dW on free unknowns, in split form (`split_complex`)."""
+    start = split_complex(free)
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), start)
+    motion = diffrax.VirtualBrownianTree(
+        0.0, duration, tol=dt / 2, shape=shapes, key=noise_key(problem, "Langevin dynamics")
+    )
+    strength = jax.tree.map(jnp.zeros_like, start)  # none on imaginary parts
+    strength["real"] = {
+        g: {k: problem.mask(g, k, jnp.full(x.shape, noise.sigma, x.dtype)) for k, x in own.items()}
+        for g, own in start["real"].items()
+    }
+
+    def diffusion(t, y, args):
+        return lx.DiagonalLinearOperator(strength)
+
+    def drift(t, y, args):
+        return split_complex(rate(t, join_complex(y)))
+
+    return diffrax.MultiTerm(diffrax.ODETerm(drift), diffrax.ControlTerm(diffusion, motion))
+
+
+def split_complex(state: State) -> dict[str, State]:
+    """{"real": …, "imag": …} of a complex state, {"real": …} of a real one: diffrax is at home in real states."""
+    if not any(jnp.iscomplexobj(x) for x in jax.tree.leaves(state)):
+        return {"real": state}
+    return {"real": jax.tree.map(jnp.real, state), "imag": jax.tree.map(jnp.imag, state)}
+
+
+def join_complex(parts: dict[str, State]) -> State:
+    """The inverse of `split_complex`."""
+    return jax.tree.map(jax.lax.complex, parts["real"], parts["imag"]) if "imag" in parts else parts["real"]
