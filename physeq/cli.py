@@ -11,6 +11,7 @@ from physeq.commands.data import data
 from physeq.commands.derive import derive
 from physeq.commands.listing import list_
 from physeq.commands.new import new
+from physeq.commands.reproduce import reproduce
 from physeq.commands.train import train
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command("derive")(derive)
 app.command("check")(check)
 app.command("train")(train)
+app.command("reproduce")(reproduce)
 app.command("list")(list_)
 app.command("data")(data)
 app.command("new")(new)

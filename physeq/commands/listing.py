@@ -13,7 +13,8 @@ from physeq.commands._shared import SCHEMA, Result, command, out
 
 @command
 def list_(as_json: AsJson = False) -> Result:
-    """List the systems under ./systems, the strategies that experiments can name, and the data sets."""
+    """List the systems and tables of results under ./systems, the strategies for experiments, and the data sets."""
+    from physeq.commands.reproduce import table_of, tables_here
     from physeq.data import datasets
     from physeq.errors import PhyseqError
     from physeq.loading import load_system, system_folders
@@ -34,9 +35,10 @@ def list_(as_json: AsJson = False) -> Result:
     strategies = {kind: {n: _summary(cls) for n, cls in named.items()} for kind, named in registry().items()}
     strategies["optimiser"] = {name: f"arguments: {', '.join(known)}" for name, known in OPTIMIZERS.items()}
     sets = {name: entry.description for name, entry in datasets().items()}
-    payload = {"schema": SCHEMA, "systems": systems, **_plural(strategies), "data": sets}
+    tables = tables_here()
+    payload = {"schema": SCHEMA, "systems": systems, "tables": tables, **_plural(strategies), "data": sets}
     if not as_json:
-        _print(systems, strategies, sets)
+        _print(systems, strategies, sets, table_of(tables) if tables else None)
     return Result(payload)
 
 
@@ -48,7 +50,9 @@ def _plural(strategies: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     return {f"{kind.replace(' ', '_')}s": named for kind, named in strategies.items()}
 
 
-def _print(systems: dict[str, Any], strategies: dict[str, dict[str, str]], sets: dict[str, str]) -> None:
+def _print(
+    systems: dict[str, Any], strategies: dict[str, dict[str, str]], sets: dict[str, str], tables: Table | None
+) -> None:
     table = Table("system", "variant or experiment", "", box=box.SIMPLE_HEAD)
     for name, found in systems.items():
         rows = [(f"{name}:{key}", text) for key, text in found["variants"].items()]
@@ -58,6 +62,8 @@ def _print(systems: dict[str, Any], strategies: dict[str, dict[str, str]], sets:
             table.add_row(name if i == 0 else "", *row)
     console = out()
     console.print(table if systems else "no systems in ./systems; make one with `physeq new NAME`")
+    if tables is not None:
+        console.print(tables)
     for kind, named in strategies.items():
         part = Table(kind, "", box=box.SIMPLE_HEAD)
         for name, text in named.items():
