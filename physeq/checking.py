@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,9 @@ from physeq.learn import (
     audit,
     consistency,
 )
+from physeq.learn.antisymmetry import antisymmetry
 from physeq.learn.audit import refusal
+from physeq.learn.setting import Setting
 from physeq.names import name_of
 from physeq.registry import build, registry
 from physeq.solve import EulerSteps, Finder, FixedPoint, NodeDescent, Outside, default_finder
@@ -49,7 +52,10 @@ LIMITS = {"double": Limits(), "single": Limits(1e-4, 1e-4, 0.05, 0.05, None)}
 
 @dataclass(frozen=True)
 class VariantCheck:
-    """The check of one variant; `error` says why nothing could be compared."""
+    """The check of one variant; `error` says why nothing could be compared.
+
+    `antisymmetry` is ‖A‖_F/‖J‖_F of the Jacobian at the free state, the largest over the samples.
+    """
 
     variant: str
     structure: dict[str, Any] | None
@@ -57,6 +63,7 @@ class VariantCheck:
     audits: tuple[Audit, ...]
     limits: Limits
     error: str | None = None
+    antisymmetry: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -82,8 +89,11 @@ class VariantCheck:
         return tuple(found)
 
     def fault(self, one: Audit) -> str | None:
-        """What is wrong with an audit, or None. Backpropagation through a fixed budget is reported, not judged."""
-        if not one.admissible or isinstance(one.rule, BackpropagationThroughTime):
+        """What is wrong with an audit, or None.
+
+        Backpropagation through a fixed budget and rules that are biased on the system are reported, not judged.
+        """
+        if not one.admissible or one.bias is not None or isinstance(one.rule, BackpropagationThroughTime):
             return None
         if one.best is None or one.best.relative_error is None:
             return "no estimate settled"
@@ -104,6 +114,7 @@ class VariantCheck:
             "variant": self.variant,
             "structure": self.structure,
             "consistency": None if self.consistency is None else self.consistency.to_dict(),
+            "antisymmetry": self.antisymmetry,
             "audits": [
                 one.to_dict() | {"variant": self.variant, "nudge": nudge_mode(one.rule), "fault": self.fault(one)}
                 for one in self.audits
@@ -136,21 +147,30 @@ def check_variant(
         found = consistency(model, params, inputs, target, seed=seed)
     except PhyseqError as error:
         return VariantCheck(name, structure, None, (), limits, str(error))
-    audits = []
+    audits: list[Audit] = []
+    setting = Setting(model, params, inputs, target)
     for rule, reason in rules_for(model, rules):
-        if reason is not None:
-            audits.append(refusal(rule, reason, seed))
-            continue
         try:
-            rule.check(model)
-        except ModelError as error:
-            audits.append(refusal(rule, str(error), seed))
-            continue
-        try:
-            audits.append(audit(model, params, rule, inputs, target, seed=seed))
+            audits.append(_audited(setting, rule, reason, seed))
         except PhyseqError as error:
             return VariantCheck(name, structure, found, tuple(audits), limits, f"{label(rule)}: {error}")
-    return VariantCheck(name, structure, found, tuple(audits), limits)
+    try:
+        parts = antisymmetry(model, params, inputs, start=setting.free, key=jax.random.key(seed))
+        size = float(np.max(np.asarray(parts), initial=0.0))
+    except PhyseqError:  # no free equilibrium from which to tell
+        size = None
+    return VariantCheck(name, structure, found, tuple(audits), limits, antisymmetry=size)
+
+
+def _audited(setting: Setting, rule: LearningRule, reason: str | None, seed: int) -> Audit:
+    if reason is None:
+        try:
+            rule.check(setting.model)
+        except ModelError as error:
+            reason = str(error)
+    if reason is not None:
+        return refusal(rule, reason, seed)
+    return audit(setting.model, setting.params, rule, setting.inputs, setting.target, seed=seed, setting=setting)
 
 
 def probe(variant: Variant, system: System, seed: int) -> tuple[Any, Any]:
@@ -177,8 +197,16 @@ def rules_for(model: Any, names: Sequence[str]) -> list[tuple[LearningRule, str 
             reason = "it needs a finder with a fixed number of steps, and no local equilibrium has a closed form here"
             found.append((BackpropagationThroughTime(finder or EulerSteps()), None if finder else reason))
         else:
-            found.append((build("rule", name, f"rule {name}"), None))
+            found.append(_with_budget(build("rule", name, f"rule {name}"), model))
     return found
+
+
+def _with_budget(rule: LearningRule, model: Any) -> tuple[LearningRule, str | None]:
+    """Rules that move weights at every step get a map of the model's that takes a fixed number of steps."""
+    if not rule.moves_weights:
+        return rule, None
+    finder = _budget(model) or EulerSteps()
+    return dataclasses.replace(rule, free=finder), None  # type: ignore[call-arg]  # they all have a free finder
 
 
 def _equilibrium_propagation(model: Any) -> list[LearningRule]:

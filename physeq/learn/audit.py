@@ -13,11 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from physeq.errors import ModelError
-from physeq.learn.exact import FiniteDifferences, ImplicitDifferentiation
+from physeq.errors import PhyseqError
+from physeq.learn.holomorphic_ep import HolomorphicEP
 from physeq.learn.order import fitted_order
+from physeq.learn.over_points import HolomorphicAudit, over_points
 from physeq.learn.rule import LearningRule, Objective, Params
-from physeq.learn.tight import flat_trainable, free_state, polish_finder, settled, tightened
+from physeq.learn.setting import Setting
+from physeq.learn.tight import flat_trainable, settled, tightened
 from physeq.names import name_of
 
 
@@ -46,6 +48,8 @@ class Audit:
         curve: all points, from the largest nudge to the smallest.
         seed: of random nudges.
         cost_cosine: cosine of the best estimate with the gradient of the plain cost, where the objective is another.
+        bias: why the rule stays off the gradient on this model as β → 0; None where it does not.
+        holomorphic: errors over the points of a circle of nudges, for `HolomorphicEP`.
     """
 
     rule: LearningRule
@@ -60,6 +64,8 @@ class Audit:
     curve: tuple[AuditPoint, ...] = field(default=())
     seed: int = 0
     cost_cosine: float | None = None
+    bias: str | None = None
+    holomorphic: HolomorphicAudit | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -78,6 +84,8 @@ class Audit:
             "curve": [dataclasses.asdict(point) for point in self.curve],
             "seed": self.seed,
             "cost_cosine": self.cost_cosine,
+            "bias": self.bias,
+            "holomorphic": None if self.holomorphic is None else self.holomorphic.to_dict(),
         }
 
 
@@ -95,18 +103,22 @@ def audit(
     *,
     betas: Sequence[float] | None = None,
     seed: int = 0,
+    setting: Setting | None = None,
 ) -> Audit:
     """Compare a rule's estimate with the exact gradient of its own objective, over a range of nudges.
 
     Finders are replaced by tight ones, so that what is seen is the rule's bias; an outside nudge stays outside. All
-    estimates start from the same free equilibrium. Use double precision.
+    estimates start from the same free equilibrium. `HolomorphicEP` is audited over its radius and, at the recommended
+    radius, over its number of points. Use double precision.
 
     Args:
         model, params: the compiled system and its parameters.
         rule: the rule; its own nudge only tells the kind of nudging.
         inputs, target: one batch.
-        betas: nudges to try; by default half decades from 1 down (from the curvature of soft output nodes, if lower).
+        betas: nudges to try; by default half decades from 1 down (from the curvature of soft output nodes, if lower),
+            for radii halves of R/2 down, R the distance to the nearest singularity.
         seed: of random nudges.
+        setting: the same model, parameters and data as solved for an earlier audit.
 
     Raises:
         ModelError: the rule does not hold for the model, or the exact gradient vanishes here.
@@ -115,18 +127,14 @@ def audit(
     rule.check(model)
     tight = tightened(rule, model)
     tight.check(model)
-    reference = _reference(model, rule.objective)
-    free = free_state(model, params, inputs, target)
-    exact = flat_trainable(model, reference.gradient(model, params, inputs, target, start=free, throw=False)[0])
-    if not (np.isfinite(exact).all() and np.linalg.norm(exact) > 0):
-        raise ModelError("audit: the exact gradient is zero or not finite here; choose other parameters or targets")
+    setting = Setting(model, params, inputs, target) if setting is None else setting
+    reference, exact = setting.exact(rule.objective)
     where = beta_field(rule)
     if where is None:
         values: list[float | None] = [None]
     else:
-        fallback = _decades(1.0) if where == ("eta",) else default_betas(model, params, inputs, target, free)
-        values = list(fallback if betas is None else betas)
-    run = _runner(model, tight, where, params, inputs, target, free, jax.random.key(seed))
+        values = list(default_betas(setting, where) if betas is None else betas)
+    run = _runner(model, tight, where, params, inputs, target, setting.free, jax.random.key(seed))
     curve, estimates = [], []
     for beta in values:
         estimate, fine = run(beta)
@@ -138,22 +146,21 @@ def audit(
     return Audit(
         rule=tight,
         objective=rule.objective,
-        reference=name_of(reference),
-        points=sum(phase.nudge != "0" for phase in rule.phases()),
+        reference=reference,
+        points=getattr(rule, "points", sum(phase.nudge != "0" for phase in rule.phases())),
         order=getattr(promise, "order", None),
         slope=fitted_order([b or 0.0 for b in values], [p.relative_error for p in curve]) if where else None,
         best=None if best is None else curve[best],
         curve=tuple(curve),
         seed=seed,
-        cost_cosine=None if best is None else _cost_cosine(model, params, rule, inputs, target, free, estimates[best]),
+        cost_cosine=None if best is None else _cost_cosine(setting, rule, estimates[best]),
+        bias=rule.bias(model),
+        holomorphic=over_points(setting, tight) if isinstance(tight, HolomorphicEP) else None,
     )
 
 
-def _cost_cosine(model, params, rule, inputs, target, free, estimate) -> float | None:
-    if rule.objective is Objective.COST:
-        return None
-    plain = _reference(model, Objective.COST).gradient(model, params, inputs, target, start=free, throw=False)[0]
-    return _cosine(estimate, flat_trainable(model, plain))
+def _cost_cosine(setting: Setting, rule: LearningRule, estimate: np.ndarray) -> float | None:
+    return None if rule.objective is Objective.COST else _cosine(estimate, setting.exact(Objective.COST)[1])
 
 
 def beta_field(rule: LearningRule) -> tuple[str, ...] | None:
@@ -172,29 +179,12 @@ def with_beta(rule: LearningRule, path: tuple[str, ...], beta: Any) -> LearningR
     return dataclasses.replace(rule, **{path[0]: dataclasses.replace(inner, **{path[1]: beta})})
 
 
-def default_betas(model: Any, params: Params, inputs: Any, target: Array, free: Any) -> list[float]:
-    """Half decades downward from 1, or from the curvature of the output nodes where that is lower."""
-    problem = model.problem(params, inputs, target)
-    curvature = problem.curvature(problem.start(free))
-    unknowns = problem.cost_evaluator.programs.form.unknowns
-    found = [np.median(np.abs(curvature[g][v.key])) for g, v in unknowns.items() if g in curvature]
-    soft = min([1.0, *(float(c) for c in found if np.isfinite(c) and c > 0)])
-    return _decades(float(10.0 ** np.round(np.log10(soft))))
-
-
-def _decades(top: float) -> list[float]:
+def default_betas(setting: Setting, where: tuple[str, ...]) -> list[float]:
+    """Half decades downward from 1, or from the curvature of the output nodes where that is lower; radii from R/2."""
+    if where == ("radius",) and (found := setting.singularity) is not None and np.isfinite(found.distance):
+        return [found.distance / 2**k for k in range(1, 9)]
+    top = 1.0 if where == ("eta",) else setting.scale
     return [float(top * 10 ** (-k / 2)) for k in range(13)]
-
-
-def _reference(model: Any, objective: Objective) -> LearningRule:
-    implicit = ImplicitDifferentiation(polish_finder(model), objective)
-    try:
-        implicit.check(model)
-    except ModelError:
-        if objective is not Objective.COST:
-            raise
-        return FiniteDifferences(finder=polish_finder(model))
-    return implicit
 
 
 def _runner(model, rule, where, params, inputs, target, free, key):
@@ -205,11 +195,17 @@ def _runner(model, rule, where, params, inputs, target, free, key):
         chosen = rule if where is None else with_beta(rule, where, beta)
         return chosen.estimate(model, params, inputs, target, key=key, start=free)
 
-    traced = where in (None, ("nudging", "beta"), ("eta",))
+    traced = where is not None
 
     def run(beta):
-        value = jnp.asarray(beta, jnp.result_type(float)) if traced and beta is not None else beta
-        gradients, info = estimate(value)
+        nonlocal traced
+        if traced:
+            try:
+                gradients, info = estimate(jnp.asarray(beta, jnp.result_type(float)))
+            except (jax.errors.JAXTypeError, PhyseqError):  # a rule that must know its nudge compiles for each
+                traced = False
+        if not traced:
+            gradients, info = estimate(beta)
         return gradients, settled(info.outcome, info.residual, info.free)
 
     return run

@@ -86,13 +86,14 @@ class HolomorphicEP(LearningRule):
         require_cost(model, "HolomorphicEP")
         require_energy(model, "HolomorphicEP", "AsymmetricEP, DyadicEP or VectorFieldEP (biased)")
         require_holomorphic(model, "HolomorphicEP", "EquilibriumPropagation with Centered nudging")
-        free, nudged = self._finders(model)
+        free, nudged = self.finders(model)
         free.check(model)
         nudged.check(model)
         if self.points > 2:
             nudged.check_complex(model)
 
-    def _finders(self, model: Any) -> tuple[Finder, Finder]:
+    def finders(self, model: Any) -> tuple[Finder, Finder]:
+        """The finders of the free and of the nudged phases."""
         free = self.free if self.free is not None else default_finder(model)
         if self.nudged is not None:
             return free, self.nudged
@@ -104,7 +105,7 @@ class HolomorphicEP(LearningRule):
         return free, free
 
     def prediction_finder(self, model: Any) -> Finder:
-        return self._finders(model)[0]
+        return self.finders(model)[0]
 
     def circle(self, dtype: Any, *, halved: bool = True) -> Circle:
         """The nudges that are solved and their weights in the contrast; real where all are."""
@@ -116,7 +117,7 @@ class HolomorphicEP(LearningRule):
         return Circle(betas, jnp.asarray(twice / self.points, dtype) / betas)
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
-        free_finder, nudged_finder = self._finders(model)
+        free_finder, nudged_finder = self.finders(model)
         problem = model.problem(params, inputs, target)
         keys = (None, None) if key is None else tuple(jax.random.split(key))
         circle = self.circle(problem.beta.dtype, halved=getattr(nudged_finder, "noise", None) is None)

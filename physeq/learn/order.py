@@ -1,4 +1,5 @@
-"""The order of an error in β, fitted where it is clean: above round-off and below the end of the asymptotic range."""
+"""The order of an error in β, or its ratio per point, fitted where it is clean: above round-off and in the asymptotic
+range."""
 
 from __future__ import annotations
 
@@ -35,3 +36,16 @@ def fitted_order(betas: Sequence[float], errors: Sequence[float | None]) -> floa
             if straight and (best is None or last - first >= best[0]):
                 best = (last - first, slope)
     return None if best is None else best[1]
+
+
+def fitted_ratio(counts: Sequence[int], errors: Sequence[float | None]) -> float | None:
+    """q of error ≈ c qᴺ from the errors above round-off, relative errors of 1e-13; None from fewer than two.
+
+    >>> round(fitted_ratio([2, 4, 8, 16, 32], [0.25**2, 0.25**4, 0.25**8, 2.3e-10, 1e-15]), 3)
+    0.25
+    """
+    pairs = [(n, e) for n, e in zip(counts, errors, strict=True) if e is not None and 1e-13 < e < 1]
+    if len(pairs) < 2:
+        return None
+    x, y = np.array([n for n, _ in pairs], float), np.log([e for _, e in pairs])
+    return float(np.exp(np.polyfit(x, y, 1)[0]))

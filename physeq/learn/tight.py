@@ -15,8 +15,9 @@ from jaxtyping import Array
 
 from physeq.errors import SolveError
 from physeq.learn.exact import BackpropagationThroughTime, tight_finder
+from physeq.learn.holomorphic_ep import HolomorphicEP
 from physeq.learn.rule import LearningRule, Params
-from physeq.solve import FixedPoint, Minimise, Newton, Outcome, Outside
+from physeq.solve import Continuation, FixedPoint, Minimise, Newton, Outcome, Outside
 from physeq.solve.finder import Finder, default_tolerance
 from physeq.solve.result import State
 
@@ -48,13 +49,26 @@ def polish_finder(model: Any) -> Finder:
     return Newton(tolerance=0.0) if isinstance(found, Minimise) else found
 
 
+def nudge_scale(model: Any, params: Params, inputs: Any, target: Array, free: State) -> float:
+    """A size of β to start from: 1, or the curvature of soft output nodes if that is lower."""
+    problem = model.problem(params, inputs, target)
+    curvature = problem.curvature(problem.start(free))
+    unknowns = problem.cost_evaluator.programs.form.unknowns
+    found = [np.median(np.abs(curvature[g][v.key])) for g, v in unknowns.items() if g in curvature]
+    soft = min([1.0, *(float(c) for c in found if np.isfinite(c) and c > 0)])
+    return float(10.0 ** np.round(np.log10(soft)))
+
+
 def tightened(rule: LearningRule, model: Any) -> LearningRule:
     """The rule with tight finders for starts at the free equilibrium.
 
-    An outside nudge stays outside, and backpropagation through time keeps the budget that defines it.
+    An outside nudge stays outside, and backpropagation through time keeps the budget that defines it. Rules that move
+    weights keep fixed numbers of steps, long ones, and nearly stand still: what remains is their bias in β.
     """
     if isinstance(rule, BackpropagationThroughTime):
         return rule
+    if rule.moves_weights:
+        return _standing(rule)
     changes: dict[str, Finder] = {}
     hints = typing.get_type_hints(type(rule))
     for f in dataclasses.fields(rule):
@@ -64,7 +78,26 @@ def tightened(rule: LearningRule, model: Any) -> LearningRule:
             changes[f.name] = FixedPoint(20_000, tolerance=tolerance, nudge=Outside())
         elif isinstance(value, Finder) or (value is None and hints[f.name] == Finder | None and f.name != "nudged"):
             changes[f.name] = polish_finder(model)
+    if isinstance(rule, HolomorphicEP) and not isinstance(rule.nudged, FixedPoint):
+        changes["nudged"] = CIRCLE_FINDER
     return dataclasses.replace(rule, **changes)
+
+
+# Follows the branch of the free state to complex nudges, to rounding.
+CIRCLE_FINDER = Continuation(4, Newton(tolerance=0.0))
+# Of rules that move weights: steps of each phase, and a rate so small that its square does not show.
+_LONG, _SLOW = 3000, 1e-9
+
+
+def _standing(rule: Any) -> Any:
+    finders = {name: getattr(rule, name) for name in ("free", "nudged")}
+    longer = {name: _longer(finder) for name, finder in finders.items() if finder is not None}
+    return dataclasses.replace(rule, rates={}, default=_SLOW, **longer)
+
+
+def _longer(finder: Finder) -> Finder:
+    name = "sweeps" if hasattr(finder, "sweeps") else "steps"
+    return dataclasses.replace(finder, **{name: max(_LONG, getattr(finder, name))})
 
 
 def settled(outcome: Array, residual: Array, state: Any) -> bool:
