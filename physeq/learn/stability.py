@@ -1,0 +1,90 @@
+"""Which complex nudges β a nudged phase follows: the map of its stability over the complex plane."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from physeq.errors import ModelError
+from physeq.learn.convergence import phase_finders
+from physeq.learn.holomorphic_ep import beside, on_circle
+from physeq.learn.rule import LearningRule, Params, require_cost, require_holomorphic
+from physeq.solve import Newton
+
+
+@dataclass(frozen=True, eq=False)
+class StabilityMap:
+    """A square of the complex β plane.
+
+    Attributes:
+        betas: `(points, points)`, imaginary parts along the first axis.
+        residual: the finder's own measure of what is left to do; NaN where the state ran away.
+        settled: where it is below the tolerance.
+        displacement: largest |x^β − x⁰|; NaN where it has not settled.
+    """
+
+    betas: np.ndarray
+    residual: np.ndarray
+    settled: np.ndarray
+    displacement: np.ndarray
+
+
+def stability_map(
+    model: Any,
+    params: Params,
+    rule: LearningRule,
+    inputs: Any,
+    target: Array,
+    *,
+    extent: float,
+    points: int = 41,
+    tolerance: float = 1e-6,
+) -> StabilityMap:
+    """Run the nudged phase of a rule at every β of a square grid, from the free state, and see where it settles.
+
+    Args:
+        model, params: the compiled system and its parameters.
+        rule: its finders are used; its own nudge is not.
+        inputs, target: one batch; the worst sample counts.
+        extent: half the side of the square, in units of β.
+        points: grid points per side.
+        tolerance: on the residual of the nudged phase.
+
+    Raises:
+        ModelError: the system does not continue to complex states, or the extent is not positive.
+    """
+    require_cost(model, "stability_map")
+    require_holomorphic(model, "stability_map", "the convergence of real phases")
+    if not extent > 0:
+        raise ModelError(f"stability_map: extent must be above 0, got {extent!r}")
+    inputs, target = model.check_data(inputs, target)
+    free_finder, nudged_finder = phase_finders(rule, model)
+    if nudged_finder.stepper(model.problem(params, inputs, target)) is None:
+        nudged_finder = Newton()
+    line = np.linspace(-extent, extent, points)
+    betas = line[None, :] + 1j * line[:, None]
+    residual, displacement = _run(model, params, inputs, target, free_finder, nudged_finder, jnp.asarray(betas.ravel()))
+    residual = np.asarray(residual).reshape(points, points)
+    settled = np.isfinite(residual) & (residual <= tolerance)
+    moved = np.where(settled, np.asarray(displacement).reshape(points, points), np.nan)
+    return StabilityMap(betas, np.where(np.isfinite(residual), residual, np.nan), settled, moved)
+
+
+@eqx.filter_jit
+def _run(model, params, inputs, target, free_finder, nudged_finder, betas):
+    problem = model.problem(params, inputs, target)
+    free, *_ = free_finder.find(dataclasses.replace(problem, target=None), problem.start())
+    betas = betas.astype(jnp.result_type(problem.beta.dtype, jnp.complex64))
+    nudged = on_circle(problem, betas)
+    state, residual, _, _ = nudged_finder.find(nudged, beside(nudged, free))
+    apart = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b), -1), state, free)
+    over = tuple(range(1, 1 + len(problem.batch)))
+    largest = jnp.stack(jnp.broadcast_arrays(*jax.tree.leaves(apart))).max(0)
+    return jnp.max(residual, over), jnp.max(largest, over)

@@ -1,0 +1,135 @@
+"""Convergence of phases, stability over complex nudges, error against noise, and their pictures."""
+
+import importlib.util
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import zoo
+
+import physeq as pq
+from physeq.errors import ModelError
+from physeq.report import audit_plots
+
+needs_matplotlib = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib is optional")
+MAP = pq.FixedPoint(40), pq.FixedPoint(25)
+
+
+def case(name, batch=(3,)):
+    model = zoo.compiled(name)
+    inputs, target = zoo.data(name, batch=batch)
+    return model, model.init_parameters(jax.random.key(0)), inputs, target
+
+
+def test_convergence_is_that_of_the_phases():
+    model, params, inputs, target = case("prototypical")
+    rule = pq.EquilibriumPropagation(pq.Centered(0.3), *MAP)
+    found = pq.convergence(model, params, rule, inputs, target)
+    assert found.free.shape == (40,) and found.nudged.shape == (2, 25)
+    np.testing.assert_allclose(found.betas, [0.3, -0.3])
+    problem = model.problem(params, inputs)
+    before, _, _, _ = pq.FixedPoint(9).find(problem, problem.start())
+    after, _, _, _ = pq.FixedPoint(10).find(problem, problem.start())
+    change = max(float(jnp.max(jnp.abs(after[g]["s"] - before[g]["s"]))) for g in after)
+    assert found.free[9] == pytest.approx(change, rel=1e-12)
+    # A contraction: the logarithm of the change falls in a line, free and nudged.
+    for row in (found.free[5:15], *found.nudged[:, 3:10]):
+        steps = np.diff(np.log(row))
+        assert steps.max() < -0.1
+    assert pq.convergence(model, params, pq.HolomorphicEP(0.3, 8, *MAP), inputs, target).nudged.shape == (5, 25)
+
+
+def test_convergence_names_what_takes_no_steps():
+    model, params, inputs, target = case("prototypical")
+    with pytest.raises(ModelError, match="Newton"):
+        pq.convergence(model, params, pq.EquilibriumPropagation(free=pq.Newton()), inputs, target)
+    with pytest.raises(ModelError, match="no nudge"):
+        pq.convergence(model, params, pq.BackpropagationThroughTime(pq.FixedPoint(10)), inputs, target)
+
+
+def linear():
+    """H x = W u + b, one output: stable for every nudge β > −h as a flow, and |h₀/(h₀ + β)| < … as a map."""
+    s, y = pq.coordinate("s"), pq.target("y")
+    node = pq.Node("bead", potential=s**2 - pq.parameter("b") * s, dissipation=s.dot**2 / 2)
+    edge = pq.Edge("arm", potential=-pq.parameter("w") * s.source * s.target)
+    return pq.System(
+        pq.layered([2, 1]), nodes={"output": node}, edges=edge, inputs="input", outputs="output", cost=(s - y) ** 2 / 2
+    )
+
+
+def test_stability_of_a_linear_unit():
+    """The map s ← (D + β(y − s))/2 settles where |β|/2 < 1: a disc of radius 2 in the complex plane."""
+    model = linear().compile()
+    params = model.init_parameters(jax.random.key(0))
+    rule = pq.EquilibriumPropagation(free=pq.FixedPoint(400))
+    found = pq.stability_map(
+        model, params, rule, jnp.array([0.3, 0.4]), jnp.array([1.0]), extent=3.0, points=25, tolerance=1e-9
+    )
+    size = np.abs(found.betas)
+    np.testing.assert_array_equal(found.settled[size < 1.85], True)
+    np.testing.assert_array_equal(found.settled[size > 2.05], False)
+    # x^β − x⁰ = β (y − x⁰)/(2 + β).
+    free = float(model.equilibrium(params, jnp.array([0.3, 0.4])).state["output"]["s"][0])
+    near = found.betas[size < 1.5]
+    np.testing.assert_allclose(found.displacement[size < 1.5], np.abs(near * (1 - free) / (2 + near)), rtol=1e-7)
+
+
+def test_stability_needs_complex_states_and_an_extent():
+    model, params, inputs, target = case("boxed")
+    with pytest.raises(ModelError, match="bounds"):
+        pq.stability_map(model, params, pq.EquilibriumPropagation(), inputs, target, extent=1.0)
+    with pytest.raises(ModelError, match="extent"):
+        pq.stability_map(*case("layered")[:2], pq.EquilibriumPropagation(), *case("layered")[2:], extent=0.0)
+
+
+def test_noise_adds_error_in_proportion_and_little_bias():
+    model, params, inputs, target = case("prototypical")
+    rule = pq.EquilibriumPropagation(pq.Centered(0.2), *MAP)
+    found = pq.noise_audit(model, params, rule, inputs, target, sigmas=[0.0, 1e-3, 2e-3], draws=64)
+    quiet, low, high = found
+    assert quiet.relative_error_std == 0.0 and quiet.relative_error < 0.02
+    assert high.relative_error / low.relative_error == pytest.approx(2.0, rel=0.35)
+    assert low.relative_error > 3 * quiet.relative_error
+    assert high.error_of_mean < 0.4 * high.relative_error
+    with pytest.raises(ModelError, match="can have noise"):
+        pq.noise_audit(model, params, pq.EquilibriumPropagation(free=pq.Newton()), inputs, target)
+
+
+@needs_matplotlib
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_every_audit_can_be_drawn(tmp_path, suffix):
+    model, params, inputs, target = case("prototypical")
+    rule = pq.EquilibriumPropagation(pq.Centered(0.3), *MAP)
+    continual = pq.ContinualEP({}, 1e-6, pq.OneSided(0.01), pq.FixedPoint(60), pq.FixedPoint(8))
+    points = [(4, 1e-3), (8, 1e-5)]
+    pictures = [
+        audit_plots.convergence_curve(pq.convergence(model, params, rule, inputs, target), tmp_path / f"a.{suffix}"),
+        audit_plots.stability_figure(
+            pq.stability_map(model, params, rule, inputs, target, extent=2.0, points=9),
+            tmp_path / f"b.{suffix}",
+            singularity=1.0,
+        ),
+        audit_plots.noise_curve(
+            {"centered": pq.noise_audit(model, params, rule, inputs, target, sigmas=[0.0, 0.01], draws=4)},
+            tmp_path / f"c.{suffix}",
+        ),
+        audit_plots.update_curves(
+            pq.gradient_descending_updates(model, params, continual, inputs, target), tmp_path / f"d.{suffix}"
+        ),
+        audit_plots.points_curve({"holomorphic": points, "one-sided": points[:1]}, tmp_path / f"e.{suffix}"),
+        audit_plots.precision_curves(
+            {"double": pq.audit(model, params, rule, inputs, target, betas=[0.1, 0.03]).curve}, tmp_path / f"f.{suffix}"
+        ),
+    ]
+    for picture in pictures:
+        assert picture.stat().st_size > 2000
+        if suffix == "svg":
+            assert "<svg" in picture.read_text()[:600]
+
+
+@needs_matplotlib
+def test_nothing_to_draw_is_said(tmp_path):
+    for draw in (audit_plots.noise_curve, audit_plots.points_curve, audit_plots.precision_curves):
+        with pytest.raises(ModelError):
+            draw({}, tmp_path / "x.svg")
