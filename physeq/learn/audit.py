@@ -142,7 +142,7 @@ def audit(
         curve.append(_point(beta, estimates[-1], exact, fine))
     good = [k for k, point in enumerate(curve) if point.relative_error is not None]
     best = min(good, key=lambda k: curve[k].relative_error or 0.0) if good else None
-    promise = getattr(rule, "nudging", rule)
+    promise = getattr(getattr(rule, "rule", rule), "nudging", rule)
     return Audit(
         rule=tight,
         objective=rule.objective,
@@ -168,15 +168,15 @@ def beta_field(rule: LearningRule) -> tuple[str, ...] | None:
     for path in (("nudging", "beta"), ("beta",), ("radius",), ("eta",)):
         if hasattr(getattr(rule, path[0], None), path[-1]) or (len(path) == 1 and hasattr(rule, path[0])):
             return path
-    return None
+    inner = getattr(rule, "rule", None)  # a rule that adds to another
+    path = None if inner is None else beta_field(inner)
+    return None if path is None else ("rule", *path)
 
 
-def with_beta(rule: LearningRule, path: tuple[str, ...], beta: Any) -> LearningRule:
+def with_beta(rule: Any, path: tuple[str, ...], beta: Any) -> Any:
     """The rule with another nudge."""
-    if len(path) == 1:
-        return dataclasses.replace(rule, **{path[0]: beta})
-    inner = getattr(rule, path[0])
-    return dataclasses.replace(rule, **{path[0]: dataclasses.replace(inner, **{path[1]: beta})})
+    first, *rest = path
+    return dataclasses.replace(rule, **{first: with_beta(getattr(rule, first), tuple(rest), beta) if rest else beta})
 
 
 def default_betas(setting: Setting, where: tuple[str, ...]) -> list[float]:

@@ -69,13 +69,15 @@ def tightened(rule: LearningRule, model: Any) -> LearningRule:
         return rule
     if rule.moves_weights:
         return _standing(rule)
-    changes: dict[str, Finder] = {}
+    changes: dict[str, Any] = {}
     hints = typing.get_type_hints(type(rule))
     for f in dataclasses.fields(rule):
         value = getattr(rule, f.name)
         if isinstance(value, FixedPoint) and isinstance(value.nudge, Outside):
             tolerance = 1e-14 if jnp.result_type(float) == jnp.float64 else 1e-6
             changes[f.name] = FixedPoint(20_000, tolerance=tolerance, nudge=Outside())
+        elif isinstance(value, LearningRule):  # a rule that adds to another
+            changes[f.name] = tightened(value, model)
         elif isinstance(value, Finder) or (value is None and hints[f.name] == Finder | None and f.name != "nudged"):
             changes[f.name] = polish_finder(model)
     if isinstance(rule, HolomorphicEP) and not isinstance(rule.nudged, FixedPoint):
@@ -86,7 +88,7 @@ def tightened(rule: LearningRule, model: Any) -> LearningRule:
 # Follows the branch of the free state to complex nudges, to rounding.
 CIRCLE_FINDER = Continuation(4, Newton(tolerance=0.0))
 # Of rules that move weights: steps of each phase, and a rate so small that its square does not show.
-_LONG, _SLOW = 3000, 1e-9
+_LONG, _SLOW = 3000, 1e-14
 
 
 def _standing(rule: Any) -> Any:
