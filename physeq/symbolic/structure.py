@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,8 +10,9 @@ import sympy as sp
 
 from physeq.symbolic.forms import Certificate, PlacementForm
 from physeq.symbolic.functions import NOT_DIFFERENTIABLE, NOT_HOLOMORPHIC, first_function, sigmoid
+from physeq.symbolic.poles import Pole, moves, poles
 from physeq.symbolic.reduction import Order, Variable
-from physeq.symbolic.symbols import time
+from physeq.symbolic.symbols import StateSymbol, time
 
 
 class SystemClass(Enum):
@@ -40,6 +41,7 @@ class Structure:
         system_class: the class of its equations.
         conservative: whether all forces on free nodes come from one energy; `certificates` tell why not.
         holomorphic: whether every term continues to complex states; `not_holomorphic` names what does not.
+        poles: where the terms that continue are singular, pole by pole and branch point by branch point.
         linear: whether all forces are affine in the unknowns and nothing is bounded.
         quadratic: linear, and conservative: a quadratic energy.
         convex: whether every term of the energy is convex; `not_convex` lists the terms that are not known to be.
@@ -53,6 +55,7 @@ class Structure:
     certificates: tuple[Certificate, ...]
     holomorphic: bool
     not_holomorphic: tuple[Obstacle, ...]
+    poles: tuple[Pole, ...]
     linear: bool
     nonlinear: tuple[Obstacle, ...]
     quadratic: bool
@@ -73,6 +76,7 @@ class Structure:
             ],
             "holomorphic": self.holomorphic,
             "not_holomorphic": [vars(o) for o in self.not_holomorphic],
+            "poles": [p.to_dict() for p in self.poles],
             "linear": self.linear,
             "nonlinear": [vars(o) for o in self.nonlinear],
             "quadratic": self.quadratic,
@@ -90,13 +94,12 @@ def structure(variables: Mapping[tuple, Variable], forms: tuple[PlacementForm, .
     certificates = tuple(f.certificate for f in forms if f.certificate is not None)
     conservative = not any(f.forces for f in forms)
     not_holomorphic, nonlinear, not_convex, jumps, bounded = [], [], [], [], []
+    singular: list[Pole] = []
     for form in forms:
         component, name = form.placement.component, form.placement.name
-        bad = [
-            f"{term}: {first_function(e, NOT_HOLOMORPHIC)}"
-            for term, e in component.terms()
-            if first_function(e, NOT_HOLOMORPHIC) is not None
-        ]
+        held = _held(form)
+        bad = [f"{term}: {part}" for term, e in component.terms() if (part := _not_holomorphic(e, held)) is not None]
+        singular += poles(name, component.name, component.expressions(), held)
         if any(end not in (sp.oo, -sp.oo) for interval in component.bounds.values() for end in interval):
             bounded.append(name)
             bad.append("bounds (a projection)")
@@ -111,8 +114,10 @@ def structure(variables: Mapping[tuple, Variable], forms: tuple[PlacementForm, .
                 break
         if not _is_convex(form):
             not_convex.append(Obstacle(name, component.name, str(form.energy)))
-    if cost is not None and (spoiler := first_function(cost, NOT_HOLOMORPHIC)) is not None:
-        not_holomorphic.append(Obstacle("cost", "cost", str(spoiler)))
+    if cost is not None:
+        if (spoiler := _not_holomorphic(cost)) is not None:
+            not_holomorphic.append(Obstacle("cost", "cost", str(spoiler)))
+        singular += poles("cost", "cost", [cost])
     linear = not nonlinear and not bounded
     convex = None if not_convex else True
     if linear and not_convex and any(_is_concave_somewhere(f) for f in forms) and len(forms) == 1:
@@ -124,6 +129,7 @@ def structure(variables: Mapping[tuple, Variable], forms: tuple[PlacementForm, .
         certificates=certificates,
         holomorphic=not not_holomorphic,
         not_holomorphic=tuple(not_holomorphic),
+        poles=tuple(singular),
         linear=linear,
         nonlinear=tuple(nonlinear),
         quadratic=linear and conservative,
@@ -134,6 +140,19 @@ def structure(variables: Mapping[tuple, Variable], forms: tuple[PlacementForm, .
         autonomous=not any(e.has(time) for f in forms for e in f.placement.component.expressions()),
         constraints=constraints,
     )
+
+
+def _held(form: PlacementForm) -> frozenset[sp.Symbol]:
+    """The declared symbols of unknowns that are held as a whole: known real numbers."""
+    component = form.placement.component
+    symbols = {x for e in component.expressions() for x in e.free_symbols if isinstance(x, StateSymbol)}
+    return frozenset(x for x in symbols if component.slot(x) not in form.dynamic)
+
+
+def _not_holomorphic(expression: sp.Expr, held: Collection[sp.Symbol] = ()) -> sp.Expr | None:
+    """The first function of an unknown that does not continue to complex arguments; of parameters alone all do."""
+    found = sorted((p for p in sp.preorder_traversal(expression) if isinstance(p, NOT_HOLOMORPHIC)), key=str)
+    return next((part for part in found if moves(part, held)), None)
 
 
 def _class(variables: Mapping[tuple, Variable], constrained: bool) -> SystemClass:
