@@ -143,20 +143,28 @@ class Trajectory:
         self.rates = rule.rate_tree(model)
         self.size = math.prod(problem.batch)
         self.products = {n: {p: u for p, u in own.items() if p in self.rates[n]} for n, own in products.items()}
-        self.first = {
-            n: {p: problem.params[n][p] for p in own if p not in self.products.get(n, {})}
+        self.still = {  # changes of the parameters that do not telescope, none so far
+            n: {p: jnp.zeros_like(problem.params[n][p]) for p in own if p not in self.products.get(n, {})}
             for n, own in self.rates.items()
             if n != "readout"
         }
-        bundles = frozenset(n for n, own in self.first.items() if own)
+        bundles = frozenset(n for n, own in self.still.items() if own)
         scales = {n: {p: self._kappa(n, p) for p in own} for n, own in self.products.items()}
         self.problem_at = moving_problem(problem, free[0], self.products, scales, bundles)
 
     def _kappa(self, name: str, p: str) -> Array:
         return self.rates[name][p] / (self.beta * self.size)
 
-    def step(self, state: State, moving: Params, number: Array | int) -> tuple[State, Params]:
-        """(s_{t+1}, θ_{t+1} of the parameters that do not telescope) from those of step t."""
+    def reached(self, changes: Params) -> Params:
+        """The parameters that do not telescope, after these changes."""
+        return {n: {p: self.problem.params[n][p] + x for p, x in own.items()} for n, own in changes.items()}
+
+    def step(self, state: State, changes: Params, number: Array | int) -> tuple[State, Params]:
+        """(s_{t+1}, θ_{t+1} − θ_0 of the parameters that do not telescope) from those of step t.
+
+        Changes are carried, not parameters: the digits of a small rate would be lost in θ.
+        """
+        moving = self.reached(changes)
         here, _ = self.problem_at(state, moving)
         if here.key is not None:
             here = dataclasses.replace(here, key=jax.random.fold_in(here.key, number))
@@ -164,33 +172,42 @@ class Trajectory:
         if advance is None:
             raise InternalError(f"{self.rule._steps!r} has a budget and no step")
         new = advance(state)
-        if not any(self.first.values()):
-            return new, moving
+        if not any(self.still.values()):
+            return new, changes
         plain = {n: {**own, **moving.get(n, {})} for n, own in self.problem.params.items()}
         there = dataclasses.replace(here, params=plain)
-        change = self.rule.changes(there, state, new, jnp.full(self.problem.batch, 1.0 / self.size, self.beta.dtype))
-        moved = {
-            n: {p: x - self.rates[n][p] / self.beta * change[n][p] for p, x in own.items()} for n, own in moving.items()
+        delta = self.rule.changes(there, state, new, jnp.full(self.problem.batch, 1.0 / self.size, self.beta.dtype))
+        further = {
+            n: {p: x - self.rates[n][p] / self.beta * delta[n][p] for p, x in own.items()} for n, own in changes.items()
         }
-        return new, self.model.project_parameters(moved)
+        return new, self._inside(further)
+
+    def _inside(self, changes: Params) -> Params:
+        """Changes that keep bounded parameters inside their bounds."""
+        clipped = self.model.project_parameters(self.reached(changes))
+        bounds = self.model.parameter_bounds()
+        free = (-float("inf"), float("inf"))
+        return {
+            n: {p: x if bounds[n][p] == free else clipped[n][p] - self.problem.params[n][p] for p, x in own.items()}
+            for n, own in changes.items()
+        }
 
     def run(self) -> tuple[State, Params, Array]:
-        """(nudged state, parameters that do not telescope, largest change in the last step)."""
+        """(nudged state, changes of the parameters that do not telescope, largest change of the last step)."""
         count = self.rule._steps.budget or 0
 
         def advance(number, carry):
-            state, moving = carry
-            return self.step(state, moving, number)
+            state, changes = carry
+            return self.step(state, changes, number)
 
-        begin = (self.free[0], self.first)
-        state, moving = jax.lax.fori_loop(0, max(count - 1, 0), advance, begin)
-        last, moving = self.step(state, moving, count - 1)
+        state, changes = jax.lax.fori_loop(0, max(count - 1, 0), advance, (self.free[0], self.still))
+        last, changes = self.step(state, changes, count - 1)
         gaps = [jnp.max(jnp.abs(a - b)) for a, b in zip(jax.tree.leaves(last), jax.tree.leaves(state), strict=True)]
-        return last, moving, jnp.max(jnp.stack(gaps))
+        return last, changes, jnp.max(jnp.stack(gaps))
 
-    def outcome(self, state: State, moving: Params) -> tuple[Params, Params]:
+    def outcome(self, state: State, changes: Params) -> tuple[Params, Params]:
         """((θ_0 − θ_K)/η, θ_K)."""
-        _, low = self.problem_at(state, moving)
+        _, low = self.problem_at(state, self.reached(changes))
         params = self.problem.params
         gradients: Params = {n: {p: jnp.zeros_like(x) for p, x in own.items()} for n, own in params.items()}
         moved: Params = {n: dict(own) for n, own in params.items()}
@@ -198,9 +215,9 @@ class Trajectory:
             for p, rate in own.items():
                 if name == "readout":
                     continue
-                change = low[name][p].change() if p in low.get(name, {}) else moving[name][p] - params[name][p]
+                change = low[name][p].change() if p in low.get(name, {}) else changes[name][p]
                 gradients[name][p] = -change / rate
-                moved[name][p] = params[name][p] + change if p in low.get(name, {}) else moving[name][p]
+                moved[name][p] = params[name][p] + change
         if "readout" in params:
             cost, full = self.problem.cost_evaluator, self.problem.full(state)
             weights = jnp.full(self.problem.batch, 1.0 / self.size, self.beta.dtype)

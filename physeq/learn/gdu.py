@@ -130,9 +130,9 @@ def _curves(rule, model, params, inputs, target, free_steps, steps, key):
             cotangent[group] = cotangent[group] | {unknowns[group].key: value}
 
     def compare(carry, xs):
-        state, moving, cotangent, newest = carry
+        state, changes, cotangent, newest = carry
         number, before = xs
-        new, moved = path.step(state, moving, number)
+        new, further = path.step(state, changes, number)
         metric = _metric(nudged, rest, newest)
         rows = {
             "neurons": jax.tree.map(lambda a, b, c, m: ((b - a) / path.beta, -c * m), state, new, cotangent, metric),
@@ -140,13 +140,13 @@ def _curves(rule, model, params, inputs, target, free_steps, steps, key):
         }
         pull = jax.vjp(free_step, params, before)[1]
         gradient, cotangent = pull(cotangent)
-        for name, own in moving.items():
+        for name, own in changes.items():
             for p, x in own.items():
-                change = (moved[name][p] - x) / path.rates[name][p]
+                change = (further[name][p] - x) / path.rates[name][p]
                 rows["synapses"].setdefault(name, {})[p] = (change, -gradient[name][p] / path.size)
-        return (new, moved, cotangent, before), rows
+        return (new, further, cotangent, before), rows
 
-    begin = (path.free[0], path.first, cotangent, last)
+    begin = (path.free[0], path.still, cotangent, last)
     _, rows = jax.lax.scan(compare, begin, (jnp.arange(steps), jax.tree.map(lambda x: x[::-1], late)))
     return path.beta, rows
 
