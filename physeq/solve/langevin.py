@@ -53,8 +53,9 @@ class Langevin(Finder):
         """Real and imaginary parts are integrated as two real states."""
 
     def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
-        rate = velocity(problem)
-        terms = noisy_terms(lambda t, x: rate(x), self.noise, problem, free, self.duration, self.dt)
+        rate, begin = velocity(problem), {"state": split_complex(free)}
+        drift = diffrax.ODETerm(lambda t, y, _: {"state": split_complex(rate(join_complex(y["state"])))})
+        terms = diffrax.MultiTerm(drift, brownian_terms(self.noise, problem, begin, self.duration, self.dt))
         steps = math.ceil(self.duration / self.dt - 1e-9)
         solution = diffrax.diffeqsolve(
             terms,
@@ -62,38 +63,31 @@ class Langevin(Finder):
             t0=0.0,
             t1=self.duration,
             dt0=self.dt,
-            y0=split_complex(free),
+            y0=begin,
             saveat=diffrax.SaveAt(t1=True),
             max_steps=steps + 1,
             throw=False,
         )
-        last = join_complex(jax.tree.map(lambda x: x[-1], solution.ys))
+        last = join_complex(jax.tree.map(lambda x: x[-1], solution.ys["state"]))
         residual = residual_of(problem, last)
         return last, residual, solution.stats["num_steps"].astype(jnp.int32), outcome_of(residual, None)
 
 
-def noisy_terms(
-    rate: Any, noise: GaussianNoise, problem: Any, free: State, duration: float, dt: float
-) -> diffrax.MultiTerm:
-    """dx = rate(t, x) dt + σ dW on free unknowns, in split form (`split_complex`)."""
-    start = split_complex(free)
-    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), start)
-    motion = diffrax.VirtualBrownianTree(
-        0.0, duration, tol=dt / 2, shape=shapes, key=noise_key(problem, "Langevin dynamics")
-    )
-    strength = jax.tree.map(jnp.zeros_like, start)  # none on imaginary parts
-    strength["real"] = {
-        g: {k: problem.mask(g, k, jnp.full(x.shape, noise.sigma, x.dtype)) for k, x in own.items()}
-        for g, own in start["real"].items()
-    }
+def brownian_terms(noise: GaussianNoise, problem: Any, y: Any, duration: float, dt: float) -> diffrax.ControlTerm:
+    """σ dW on the real part of y["state"] (in split form, `split_complex`), on free unknowns; nothing else is moved."""
+    real = y["state"]["real"]
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), real)
+    key = noise_key(problem, "Langevin dynamics")
+    motion = diffrax.VirtualBrownianTree(0.0, duration, tol=dt / 2, shape=shapes, key=key)
 
-    def diffusion(t, y, args):
-        return lx.DiagonalLinearOperator(strength)
+    def push(dw):
+        moved = jax.tree.map(jnp.zeros_like, y)
+        moved["state"]["real"] = {
+            g: {k: problem.mask(g, k, noise.sigma * w) for k, w in own.items()} for g, own in dw.items()
+        }
+        return moved
 
-    def drift(t, y, args):
-        return split_complex(rate(t, join_complex(y)))
-
-    return diffrax.MultiTerm(diffrax.ODETerm(drift), diffrax.ControlTerm(diffusion, motion))
+    return diffrax.ControlTerm(lambda t, x, args: lx.FunctionLinearOperator(push, shapes), motion)
 
 
 def split_complex(state: State) -> dict[str, State]:

@@ -1,0 +1,164 @@
+"""Oscillating equilibrium propagation: a nudge that never rests, and gradients read off as Fourier coefficients."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from physeq.errors import ModelError
+from physeq.learn.continuous_oscillation import ContinuousOscillation, Oscillated
+from physeq.learn.holomorphic_ep import HolomorphicEP, contrast, on_circle
+from physeq.learn.rule import (
+    GradientInfo,
+    LearningRule,
+    Params,
+    Phase,
+    require_cost,
+    require_energy,
+    require_holomorphic,
+)
+from physeq.solve import FixedPoint, GaussianNoise, default_finder
+from physeq.solve.finder import Finder, largest_change
+from physeq.solve.result import State, is_traced, outcome_of
+
+
+@dataclass(frozen=True)
+class OscillatingEP(LearningRule):
+    """dL/dθ ≈ Re 1/(N·periods) Σ_periods Σ_k ∂F/∂θ(s_k)/β_k, β_k = r e^{2πik/N}, with no free phase.
+
+    The nudge runs around the circle; at every point it is held for `steps` steps of the map of local equilibria, and
+    ∂F/∂θ at the end of the hold enters the sum. The states need not have settled: contributions of the transient
+    average out over the periods, since ∂F/∂θ of the free state has the wrong frequency. The sum is the first Fourier
+    coefficient of ∂F/∂θ along the oscillation, divided by r. Needs an energy whose terms continue to complex states.
+
+    There is no free state to predict with. `GradientInfo` holds the mean state of the last period instead, the zeroth
+    Fourier coefficient, which is the free state once the oscillation has settled.
+
+    Attributes:
+        radius: r, in units of β.
+        points: N, at least 2.
+        periods: how often the nudge goes round, from the coordinates' start values.
+        steps: steps of the map at every point.
+        discard: how many of the first periods are left out of the sum; 0 accumulates through the transient.
+        noise: in the drive of every step, as in `FixedPoint`.
+        oscillation: a `ContinuousOscillation`, to integrate the physical dynamics under β(t) = r e^{iωt} instead; it
+            has periods of its own, so that the other settings but the radius must be left alone.
+
+    Source: Laborieux & Zenke 2022, arXiv:2209.00530, section 3.2.
+
+    >>> OscillatingEP(0.5, points=10, periods=3, steps=30).phases()[0].nudge
+    'r e^{2πik/N}'
+    """
+
+    radius: float = 0.5
+    points: int = 10
+    periods: int = 3
+    steps: int = 30
+    discard: int = 0
+    noise: GaussianNoise | None = None
+    oscillation: ContinuousOscillation | None = None
+
+    def __post_init__(self):
+        for name, least in (("points", 2), ("periods", 1), ("steps", 1), ("discard", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise ModelError(f"OscillatingEP: {name} must be a whole number of at least {least}, got {value!r}")
+        if self.discard >= self.periods:
+            raise ModelError(
+                f"OscillatingEP: discard = {self.discard} leaves none of {self.periods} periods; raise periods"
+            )
+        if self.oscillation is not None:
+            for f in dataclasses.fields(self):
+                if f.name not in ("radius", "oscillation") and getattr(self, f.name) != f.default:
+                    raise ModelError(
+                        f"OscillatingEP: {f.name} is not used with a ContinuousOscillation, which has periods, discard "
+                        "and noise of its own; leave it out"
+                    )
+        if is_traced(self.radius) or isinstance(self.radius, jax.Array):  # audits run through many radii
+            return
+        if not (isinstance(self.radius, int | float) and math.isfinite(self.radius) and self.radius > 0):
+            raise ModelError(f"OscillatingEP: the radius must be a finite number above 0, got {self.radius!r}")
+
+    def phases(self) -> tuple[Phase, ...]:
+        if self.oscillation is not None:
+            return (Phase("oscillating, t = 0 … T", "r e^{iωt}", None, "e^{−iωt}/(T r)"),)
+        return (Phase("oscillating, k = 0 … N−1", "r e^{2πik/N}", None, "e^{−2πik/N}/(N r)"),)
+
+    def check(self, model: Any) -> None:
+        require_cost(model, "OscillatingEP")
+        require_energy(model, "OscillatingEP", "AsymmetricEP or DyadicEP")
+        require_holomorphic(model, "OscillatingEP", "EquilibriumPropagation with Centered nudging")
+        if self.oscillation is not None:
+            self.oscillation.check(model)
+        else:
+            self.hold.check(model)
+
+    @property
+    def hold(self) -> FixedPoint:
+        """The map's steps at one point of the oscillation."""
+        return FixedPoint(self.steps, noise=self.noise)
+
+    def prediction_finder(self, model: Any) -> Finder:
+        if self.oscillation is not None:
+            return default_finder(model)
+        return dataclasses.replace(self.hold, steps=self.steps * self.points)
+
+    def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
+        problem = dataclasses.replace(model.problem(params, inputs, target), key=key)
+        begin = problem.start(start, problem.beta.dtype)
+        run = self._hold_at_points if self.oscillation is None else self._follow
+        found = run(problem, begin)
+        cost, full = problem.cost_evaluator, problem.full(found.mean)
+        nothing = jnp.zeros((), found.residual.dtype)
+        info = GradientInfo(
+            cost=jnp.mean(cost.value(full, params, problem.target)),
+            prediction=cost.prediction(full, params),
+            free=full,
+            residual=jnp.stack([nothing, jnp.max(found.residual)]),
+            steps=jnp.stack([jnp.int32(0), jnp.asarray(found.steps, jnp.int32)]),
+            outcome=jnp.max(outcome_of(found.residual, None)),
+            displacement=largest_change(found.last, found.mean, problem.batch),
+        )
+        return found.gradients, info
+
+    def _follow(self, problem: Any, begin: State) -> Oscillated:
+        assert self.oscillation is not None
+        return self.oscillation.run(problem, begin, self.radius)
+
+    def _hold_at_points(self, problem: Any, begin: State) -> Oscillated:
+        circle = HolomorphicEP(self.radius, self.points).circle(problem.beta.dtype, halved=False)
+        everywhere = on_circle(problem, circle.betas)
+        hold = self.hold
+
+        def point(state, chosen):
+            beta, number = chosen
+            key = None if problem.key is None else jax.random.fold_in(problem.key, number)
+            new, change, *_ = hold.find(dataclasses.replace(problem, beta=beta, key=key), state)
+            return new, (new, change)
+
+        def period(state, number):
+            numbers = number * self.points + jnp.arange(self.points)
+            return jax.lax.scan(point, state, (circle.betas, numbers))
+
+        def counted(carry, number):
+            state, total, _, _ = carry
+            last, (states, changes) = period(state, number)
+            # One contraction per period: the points' states are stacked, no more of them are kept.
+            total = jax.tree.map(jnp.add, total, contrast(everywhere, states, circle.weights))
+            mean = jax.tree.map(lambda x: jnp.mean(x.real, 0), states)
+            return (last, total, mean, changes[-1]), None
+
+        state = jax.tree.map(lambda x: x.astype(circle.betas.dtype), begin)
+        if self.discard:
+            state, _ = jax.lax.scan(lambda s, n: (period(s, n)[0], None), state, jnp.arange(self.discard))
+        zero = jax.tree.map(jnp.zeros_like, problem.params)
+        carry = (state, zero, begin, jnp.zeros(problem.batch, problem.beta.dtype))
+        (last, total, mean, change), _ = jax.lax.scan(counted, carry, jnp.arange(self.discard, self.periods))
+        kept = self.periods - self.discard
+        gradients = jax.tree.map(lambda g: g / kept, total)
+        return Oscillated(gradients, last, mean, change, self.periods * self.points * self.steps)
