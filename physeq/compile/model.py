@@ -102,7 +102,9 @@ class Model(eqx.Module):
         """
         arrays, target = self.check_data(inputs, target)
         shapes = [x.shape[:-1] for x in arrays.values()] + ([target.shape[:-1]] if target is not None else [])
-        beta = jnp.asarray(beta, self._dtype(params))
+        beta = jnp.asarray(beta)
+        dtype = self._dtype(params)
+        beta = beta.astype(jnp.result_type(dtype, jnp.complex64) if jnp.iscomplexobj(beta) else dtype)
         try:
             found = jnp.broadcast_shapes(*shapes, beta.shape, batch or ())
         except (TypeError, ValueError):
@@ -114,7 +116,7 @@ class Model(eqx.Module):
             ) from None
         arrays = {name: _fit(x, found, beta.dtype) for name, x in arrays.items()}
         target = None if target is None else _fit(target, found, beta.dtype)
-        held, clamps = self._clamps(arrays, beta.dtype)
+        held, clamps = self._clamps(arrays, jnp.finfo(beta.dtype).dtype)
         drives: State = {}
         for name, nodes, coordinate in driven_inputs(self.system):
             for part in nodes.parts:

@@ -169,8 +169,8 @@ def beta_field(rule: LearningRule) -> tuple[str, ...] | None:
         if hasattr(getattr(rule, path[0], None), path[-1]) or (len(path) == 1 and hasattr(rule, path[0])):
             return path
     inner = getattr(rule, "rule", None)  # a rule that adds to another
-    path = None if inner is None else beta_field(inner)
-    return None if path is None else ("rule", *path)
+    below = None if inner is None else beta_field(inner)
+    return None if below is None else ("rule", *below)
 
 
 def with_beta(rule: Any, path: tuple[str, ...], beta: Any) -> Any:

@@ -92,7 +92,10 @@ def equilibrium(
     finder.check(model)
     # Values can be checked only here; numbers become arrays, so that another β compiles nothing anew.
     inputs, target = model.check_data(inputs, target)
-    beta = jnp.asarray(beta, jnp.result_type(float)) if isinstance(beta, int | float) else beta
+    if isinstance(beta, int | float):
+        beta = jnp.asarray(beta, jnp.result_type(float))
+    elif isinstance(beta, complex):
+        beta = jnp.asarray(beta, jnp.result_type(complex))
     # Eager calls run compiled, once per shape.
     result = _equilibrium(model, params, inputs, target, beta, _state(start), finder, batch, key)
     if not throw:
