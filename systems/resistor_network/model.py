@@ -13,16 +13,59 @@ y = pq.target("y", unit="V")
 squared_error = (pq.electrical.v - y) ** 2 / 2
 
 
-def linear(size=12, degree=4, inputs=3, outputs=2, low=0.5, high=1.5, seed=0) -> pq.System:
-    """Resistors on a random regular graph; node 0 is ground, the next ones voltage inputs, the last ones outputs."""
+def adjustable_resistor(low, high, least) -> pq.Edge:
+    """The resistor of `electrical`, drawn in [low, high], with a least conductance: no node is ever cut off."""
+    g = pq.parameter("g", positive=True, bounds=(least, None), initial=pq.Uniform(low, high), unit="S")
+    drop = pq.electrical.phi.source.dot - pq.electrical.phi.target.dot
+    return pq.Edge("resistor", dissipation=g * drop**2 / 2, description="adjustable conductance between two nodes")
+
+
+def linear(size=12, degree=4, inputs=3, outputs=2, low=0.5, high=1.5, least=0.0, seed=0) -> pq.System:
+    """Resistors on a random regular graph; node 0 is ground, the next ones voltage inputs, the last ones outputs.
+
+    Conductances start in [`low`, `high`] and stay at or above `least`.
+    """
     return pq.System(
         pq.random_regular(degree, size, seed=seed),
-        edges=pq.electrical.resistor(pq.Uniform(low, high)),
+        edges=adjustable_resistor(low, high, least),
         ground=0,
         inputs=list(range(1, 1 + inputs)),
         outputs=list(range(size - outputs, size)),
         cost=squared_error,
         name="linear resistor network",
+    )
+
+
+def nonlinear(
+    size=12,
+    degree=4,
+    inputs=3,
+    outputs=2,
+    low=0.5,
+    high=1.5,
+    least=0.0,
+    saturation_current=0.05,
+    thermal_voltage=0.25,
+    seed=0,
+) -> pq.System:
+    """The network of `linear` with a junction diode to ground on every inner node, anodes and cathodes in turn.
+
+    Ground, sources and outputs have none. Soft diodes: V_t is far above that of one junction at room temperature, as
+    of several in series.
+    """
+    inner = np.arange(1 + inputs, size - outputs)
+    direction = np.zeros(size)
+    direction[inner] = np.where(inner % 2, 1.0, -1.0)
+    return pq.System(
+        pq.random_regular(degree, size, seed=seed),
+        nodes=pq.electrical.exponential_diode_to_ground(saturation_current, thermal_voltage),
+        edges=adjustable_resistor(low, high, least),
+        ground=0,
+        inputs=list(range(1, 1 + inputs)),
+        outputs=list(range(size - outputs, size)),
+        cost=squared_error,
+        values={"nodes": {"direction": direction}},
+        name="nonlinear resistor network",
     )
 
 
@@ -79,6 +122,27 @@ def encode_doubled(dataset, gain=1.0):
     )
 
 
+def encode_voltages(dataset, span=1.0, mirrored=False, constants=(), scale=1.0):
+    """Source voltages u = span·(2x − 1), with `mirrored` also −u, then constant ones; targets times `scale`.
+
+    A network of resistors averages its sources: targets must lie among them.
+    """
+
+    def voltages(x):
+        u = span * (2 * x - 1)
+        fixed = np.tile(np.array(constants), (len(x), 1))
+        return np.concatenate([u, -u, fixed] if mirrored else [u, fixed], axis=1).astype(np.float32)
+
+    return replace(
+        dataset,
+        train_inputs=voltages(dataset.train_inputs),
+        test_inputs=voltages(dataset.test_inputs),
+        train_targets=(scale * dataset.train_targets).astype(np.float32),
+        test_targets=(scale * dataset.test_targets).astype(np.float32),
+        image_shape=None,
+    )
+
+
 def probe_doubled(system, seed):
     """Inputs ±x with x uniform in [0, 1], targets uniform in [0, 1]."""
     random = np.random.default_rng(seed)
@@ -87,7 +151,8 @@ def probe_doubled(system, seed):
 
 
 variants = {
-    "linear": pq.Variant(linear, "resistors on a random graph, inputs and outputs as voltages"),
+    "linear": pq.Variant(linear, "resistors on a random graph, inputs and outputs as voltages", encode_voltages),
+    "nonlinear": pq.Variant(nonlinear, "the same graph with junction diodes to ground", encode_voltages),
     "exponential_diodes": pq.Variant(
         exponential_diodes, "layers of resistors with junction diodes to ground", encode_doubled, probe_doubled
     ),

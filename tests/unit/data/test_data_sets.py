@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from physeq.data import datasets, load, sine, two_moons
+from physeq.data import allosteric, datasets, linear_map, load, sine, two_moons
 from physeq.data._registry import ENTRIES
 from physeq.errors import ModelError
 
@@ -18,6 +18,9 @@ SHAPES = {
     "diabetes": (354, 88, 10, 1, None),
     "two-moons": (400, 200, 2, 2, 2),
     "sine": (200, 100, 1, 1, None),
+    "half-sine": (60, 40, 1, 1, None),
+    "linear-map": (200, 100, 4, 3, None),
+    "allosteric": (20, 1, 4, 10, None),
 }
 DIGITS_FIRST = [0, 6, 3, 8, 1, 8, 4, 1, 5, 8, 9, 7]
 DIGITS_SUM = "028c9cb880a0fe719dedcf502d5c19d847f3f9b4b18ef156ae7931d8938be190"
@@ -123,3 +126,33 @@ def test_real_images(name):
     else:
         np.testing.assert_array_equal(np.bincount(data.train_labels), [6000] * 10)
         assert data.train_inputs.mean() == pytest.approx(0.2860, abs=1e-4)
+
+
+def test_half_a_period_is_a_bump():
+    data = load("half-sine")
+    np.testing.assert_allclose(data.train_targets, np.sin(np.pi * data.train_inputs), atol=1e-6)
+    assert load("sine").name == "sine" and data.train_targets.min() >= 0
+    with pytest.raises(ModelError, match="periods must be"):
+        sine(periods=0)
+
+
+def test_a_linear_map_averages_and_loses_a_share():
+    data = linear_map(features=3, outputs=2, train=30, test=20, loss=0.25, seed=4)
+    shares = np.linalg.lstsq(2 * data.train_inputs - 1, data.train_targets, rcond=None)[0]
+    assert shares.shape == (3, 2) and shares.min() > 0
+    np.testing.assert_allclose(shares.sum(0), 0.75, atol=1e-5)
+    np.testing.assert_allclose((2 * data.test_inputs - 1) @ shares, data.test_targets, atol=1e-5)
+    for bad in ({"features": 0}, {"outputs": 0}, {"loss": 1.0}, {"train": 0}):
+        with pytest.raises(ModelError):
+            linear_map(**bad)
+
+
+def test_an_allosteric_task_is_one_row():
+    data = allosteric(sources=3, targets=5, largest=0.2, train=4, seed=1)
+    np.testing.assert_array_equal(data.train_inputs, np.tile([0.0, 0.5, 1.0], (4, 1)))
+    np.testing.assert_array_equal(data.train_targets, np.tile(data.test_targets, (4, 1)))
+    assert 0 < np.abs(data.test_targets).max() <= 0.2 and len(data.test_inputs) == 1
+    assert (allosteric(seed=1).test_targets != allosteric(seed=2).test_targets).all()
+    for bad in ({"sources": 1}, {"targets": 0}, {"largest": 0.0}, {"largest": 1.5}, {"train": 0}):
+        with pytest.raises(ModelError):
+            allosteric(**bad)
