@@ -95,7 +95,7 @@ def _plot(record: dict[str, Any], picture: str | None) -> str:
         return ""
     return (
         f"![Learning curves of all rows]({picture})\n\n{_unit(record).capitalize()} after every epoch: mean of the "
-        + ("seeds that are so far, and their range.")
+        + ("seeds that have come so far, and their range.")
     )
 
 
@@ -221,7 +221,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def draw_curves(record: dict[str, Any], path: Path) -> Path:
-    """Plot the test error of all rows against the epoch: mean of the seeds that are so far, and their range.
+    """Plot the test error of all rows against the epoch: mean of the seeds that have come so far, and their range.
 
     Raises:
         ModelError: no matplotlib.

@@ -149,15 +149,16 @@ def _print(record: dict[str, Any]) -> None:
             for key in ("last", "best")
         ]
         published = "–" if row["published"] is None else f"{row['published']:.2f}" + _spread(row["band"])
-        under_way = [
-            f"{e['epochs']}/{row['epochs']}{' failed' if 'failed' in e else ''}"
-            for e in row["entries"]
-            if not e["finished"]
-        ]
+        under_way = [_progress(entry, row["epochs"]) for entry in row["entries"] if not entry["finished"]]
         shown.add_row(
             row["name"], published, *values, f"{summary['finished']} of {record['seeds']}", ", ".join(under_way)
         )
     out().print(shown)
+
+
+def _progress(entry: dict[str, Any], goal: int) -> str:
+    last = "failed" if "failed" in entry else "" if entry["last"] is None else f"{entry['last']:.2f}"
+    return f"{entry['epochs']}/{goal} {last}".strip()
 
 
 def _spread(value: float | None) -> str:

@@ -112,7 +112,8 @@ def initial_parameters(system: System, key: Array, dtype: Any) -> dict[str, dict
             drawn = jnp.where(np.isnan(given), drawn, jnp.asarray(given, dtype))
         result[placement.name][p.name] = jnp.clip(drawn, p.lower, p.upper) if p.bounded else drawn
     for p, shape in readout:
-        result.setdefault("readout", {})[p.name] = sample(p.initial, next(keys), shape, (shape[0], shape[-1]), dtype)
+        fan = float(system.outputs.size), float(system.readout.size)  # of the bias too: it joins what arrives
+        result.setdefault("readout", {})[p.name] = sample(p.initial, next(keys), shape, fan, dtype)
     return result
 
 

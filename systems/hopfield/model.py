@@ -112,6 +112,26 @@ def directed(size=50, probability=0.1, seed=0, activation="tanh", inputs=5, outp
     )
 
 
+def softmax(sizes=(6, 8, 8, 3), activation="logistic", scale=1.0) -> pq.System:
+    """Prototypical units, their last layer read out: C = cross-entropy of softmax(s W_out + b_out), no output units."""
+    hidden = len(sizes) - 2
+    names = ["input", *(["hidden"] if hidden == 1 else [f"hidden{k}" for k in range(1, hidden + 1)])]
+    topology = pq.layered(sizes[:-1], names)
+    unit = pq.neural.prototypical_unit(pq.neural.ACTIVATIONS[activation], pq.FanInUniform(scale))
+    start, z = pq.FanInUniform(scale), pq.coordinate("z", description="logit")
+    weight = pq.parameter("W_out", initial=start, description="readout weight")
+    return pq.System(
+        topology,
+        nodes=dict.fromkeys(names[1:], unit),
+        edges=pq.neural.prototypical_synapse(start),
+        inputs="input",
+        outputs=names[-1],
+        readout=pq.Readout(z, weight * pq.neural.s, sizes[-1], pq.parameter("b_out", initial=start)),
+        cost=pq.cross_entropy(z, y),
+        name="prototypical network with a softmax readout",
+    )
+
+
 def encode_targets(dataset, low=-1.0, high=1.0):
     """Targets `low` and `high` for 0 and 1: tanh units reach ±1, boxed ones 0 and 1."""
     return replace(
@@ -127,4 +147,5 @@ variants = {
     "prototypical": pq.Variant(prototypical, "layers with the map of discrete-time equilibrium propagation"),
     "asymmetric": pq.Variant(asymmetric, "the same map with separate forward and backward weights, at an angle"),
     "directed": pq.Variant(directed, "leaky units on a random directed graph, without any symmetry", encode_targets),
+    "softmax": pq.Variant(softmax, "the map of prototypical units with a softmax readout in the cost"),
 }

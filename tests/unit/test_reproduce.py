@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+from pathlib import Path
 
 import jax
 import pytest
@@ -10,6 +11,7 @@ from cli_runner import shell, shell_in  # noqa: F401 - a fixture
 from small_system import write_system
 
 import physeq as pq
+from physeq.loading import load_system
 from physeq.reproducing import Stop, run_missing
 from physeq.result_pages import markdown
 from physeq.result_record import Places, collect, write_record
@@ -315,3 +317,20 @@ def test_a_report_runs_nothing_and_works_from_another_folder(tmp_path, monkeypat
     assert (tmp_path / "elsewhere/runs/reproduce/moons-table/plain/seed-0/checkpoint.eqx").is_file()
     assert "- plain: seeds 0 (at epoch 1 of 2), 1" in (tmp_path / "elsewhere" / found["page"]).read_text()
     jax.config.update("jax_enable_x64", True)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "systems").glob("*/tables/*.toml")), ids=lambda p: p.stem
+)
+def test_every_table_of_the_repository_fits_its_experiments(path):
+    table = read_table(path)
+    system = load_system(table.system_folder)
+    models = {}
+    for row in table.rows:
+        experiment = row.experiment
+        built = repr((experiment.system, dict(experiment.build)))
+        if built not in models:
+            models[built] = experiment.build_system(system.variant(experiment.system)).compile()
+        experiment.rule.check(models[built])
+        if experiment.optimizer is not None:
+            experiment.optimizer.build().build(models[built], 1)
