@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from physeq.errors import ModelError
-from physeq.learn.checkpoint import atomic
 from physeq.report._figure import CYCLE, draw
+from physeq.result_record import write_whole
 from physeq.toml import write_toml
 
 _DASHES = ("-", "--", ":", "-.")
@@ -35,12 +35,8 @@ def write_page(record: dict[str, Any], folder: Path, command: str) -> tuple[str,
         except ModelError as error:
             notes = (str(error),)
     text = markdown(record, command, picture.name if picture.is_file() else None)
-    atomic(folder / f"{record['table']}.md", lambda file: _write(file, text))
+    write_whole(folder / f"{record['table']}.md", text)
     return notes
-
-
-def _write(file: Any, text: str) -> None:
-    file.write(text.encode())
 
 
 def markdown(record: dict[str, Any], command: str, picture: str | None = None) -> str:

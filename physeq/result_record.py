@@ -43,11 +43,18 @@ def write_record(table: ResultTable, places: Places) -> dict[str, Any]:
     # Curves on one line each.
     text = re.sub(r"\[\s+([-+.\deE,\snul]+?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
 
-    def write(file: BinaryIO) -> None:
-        file.write(f"{text}\n".encode())
-
-    atomic(places.record(table), write)
+    write_whole(places.record(table), f"{text}\n")
     return record
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file in one move, so that two processes never mix theirs, and readable for all."""
+    atomic(path, lambda file: _write(file, text))
+    path.chmod(0o644)
+
+
+def _write(file: BinaryIO, text: str) -> None:
+    file.write(text.encode())
 
 
 def collect(table: ResultTable, places: Places) -> dict[str, Any]:

@@ -312,6 +312,8 @@ def test_a_report_runs_nothing_and_works_from_another_folder(tmp_path, monkeypat
     found = shell.json("reproduce", str(path), "--report", "--json")
     assert not (tmp_path / "elsewhere/runs").exists() and len(found["record"]["missing"]) == 4
     page = (tmp_path / "elsewhere/docs/results/moons-table.md").read_text()
+    record = tmp_path / "elsewhere/docs/results/moons-table.json"
+    assert record.stat().st_mode & 0o444 == 0o444
     assert "4 entries are not finished" in page and f"physeq reproduce {path}" in page and "![" not in page
     found = shell.json("reproduce", str(path), "--rows", "plain", "--seeds", "1", "--epochs", "1", "--json")
     assert (tmp_path / "elsewhere/runs/reproduce/moons-table/plain/seed-0/checkpoint.eqx").is_file()
