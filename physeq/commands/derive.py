@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,7 +41,7 @@ def derive(
     found = load(system)
     name = one_variant(found)
     derivation = found.variants[name].build().derive()
-    chosen: Any = None if rule is None else build("rule", rule, f"rule {rule}")
+    chosen: Any = None if rule is None else _fitting(build("rule", rule, f"rule {rule}"), derivation)
     page = derivation_page(derivation, chosen)
     if kind is Format.JSON:
         text = to_json({"schema": SCHEMA, "system": found.name, "variant": name, **page.to_dict()})
@@ -55,6 +56,17 @@ def derive(
         raise WrongUse(f"{output}: cannot be written: {error.strerror}") from None
     note(f"wrote {output}")
     return Result()
+
+
+def _fitting(rule: Any, derivation: Any) -> Any:
+    """A rule named alone, with steps of the dynamics where it needs a map and local equilibria have no closed form."""
+    from physeq.report import refusal
+    from physeq.solve import EulerSteps
+
+    if not rule.moves_weights or refusal(rule, derivation) is None:
+        return rule
+    stepped = dataclasses.replace(rule, free=EulerSteps())
+    return stepped if refusal(stepped, derivation) is None else rule
 
 
 def _format(given: Format | None, output: Path | None) -> Format:

@@ -6,7 +6,7 @@ the placement. Elements (i, j) run from source i to target j, and parameters sta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import sympy as sp
 
@@ -15,6 +15,7 @@ from physeq.report._operators import ParameterEntry
 from physeq.report._registry import SymbolRegistry
 from physeq.report._words import parameter_range, per_second, raised, readable, shown_name, word
 from physeq.report.document import Text
+from physeq.symbolic.component import Slot
 from physeq.symbolic.derivation import Derivation
 from physeq.symbolic.functions import clip, sigmoid, softplus
 from physeq.symbolic.symbols import (
@@ -39,6 +40,10 @@ _FUNCTIONS: dict[type, str] = {
 _LETTERS = "ijklmnpqrabcdefgh"
 
 
+# (group, coordinate, indices) → what stands beside the unknown there, such as its response.
+Companion = Callable[[str, Coordinate, tuple[sp.Symbol, ...]], sp.Expr]
+
+
 class Names(SymbolRegistry):
     """Chooses and remembers the symbols of a page about one derivation."""
 
@@ -47,6 +52,7 @@ class Names(SymbolRegistry):
         self.derivation, self.system = derivation, derivation.system
         self._homes = self._find_homes()
         self._multipliers: dict[sp.Symbol, tuple[Placement, int]] = {}
+        self._companions: dict[sp.Symbol, tuple[Slot, Companion]] = {}
         self._owners: dict[str, set[str]] = {}
         for placement in self.system.placements:
             for p in placement.component.parameters:
@@ -219,6 +225,12 @@ class Names(SymbolRegistry):
         self._multipliers[symbol] = (placement, k)
         return symbol
 
+    def companion(self, kind: str, slot: Slot, made: Companion) -> LocalSymbol:
+        """A quantity beside the unknown of a slot, for use in a component's terms; `rename` puts it in place."""
+        symbol = local_symbol(f"{kind}@{slot.port}.{slot.coordinate.name}", r"\lambda")
+        self._companions[symbol] = (slot, made)
+        return symbol
+
     def _multiplier_of(self, symbol: sp.Symbol, element: Sequence[sp.Symbol]) -> sp.Expr:
         placement, k = self._multipliers[symbol]
         several = sum(len(p.component.constraint) for p in self.system.placements) > 1
@@ -275,6 +287,10 @@ class Names(SymbolRegistry):
                 found[symbol] = self.quantity("time", ["t", r"\tau"], "time", unit="s")
             elif symbol == drive:
                 found[symbol] = self.quantity("drive", ["D", r"\mathcal{D}"], symbol.description)
+            elif symbol in self._companions:
+                slot, made = self._companions[symbol]
+                at = element if slot.port is None else (ports[component.ports.index(slot.port)],)
+                found[symbol] = made(placement.group_of(slot.port), slot.coordinate, at)
             elif symbol in self._multipliers:
                 found[symbol] = self._multiplier_of(symbol, element)
         return readable(expr.xreplace(found))

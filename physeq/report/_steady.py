@@ -201,12 +201,12 @@ def energy_section(names: Names, more: Iterator[Equation]) -> Section:
 def steady_condition(names: Names, v: Variable) -> sp.Expr:
     """The force on an unknown at node i (or inside element (i, j)), zero at the steady state: −∂E/∂x + F."""
     forms = {form.placement.name: form for form in names.derivation.forms}
-    nodes = _free_nodes(names, v)
+    nodes = free_nodes(names, v)
     summands = at_node(names, v, nodes, lambda p, slot: forms[p.name].force(slot))
     return gathered(summands + drives(names, v, equation_indices(names, v)[0]))
 
 
-def _free_nodes(names: Names, v: Variable) -> NodeClass:
+def free_nodes(names: Names, v: Variable) -> NodeClass:
     """All free nodes, whatever the order of their equations: at rest they are of one kind."""
     classes = free_classes(names, v)
     return replace(classes[0], indices=np.concatenate([nodes.indices for nodes in classes]))
@@ -232,7 +232,7 @@ def steady(names: Names) -> Section:
             x = names.state(v.group, v.coordinate, int(v.reduced), equation_indices(names, v))
             label = f"group {v.group}" if len({w.group for w in free}) > 1 else None
             blocks.append(
-                Equation(Slope(energy, x), gathered(constraint_forces(names, v, _free_nodes(names, v))), label=label)
+                Equation(Slope(energy, x), gathered(constraint_forces(names, v, free_nodes(names, v))), label=label)
             )
     else:
         blocks.append(Paragraph(f"{rest}; what is left is the balance of forces:"))
@@ -263,5 +263,5 @@ def _nudged(names: Names, energy: sp.Expr) -> Iterator[Block]:
         x = names.state(v.group, v.coordinate, int(v.reduced), (names.index(0),))
         label = f", group {group}" if len(d.cost.unknowns) > 1 else ""
         yield Equation(-Scaled(beta, Slope(cost, x)), force, label=f"nudge{label}")
-        balance = Written(steady_condition(names, v), force, *constraint_forces(names, v, _free_nodes(names, v)))
+        balance = Written(steady_condition(names, v), force, *constraint_forces(names, v, free_nodes(names, v)))
         yield Equation(sp.S.Zero, balance, label=f"nudged output{label}")

@@ -47,6 +47,9 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 """
 
 _ESCAPES = {
+    "⁻": r"\ensuremath{^{-}}",
+    "⁰": r"\ensuremath{^{0}}",
+    "ᵀ": r"\ensuremath{^{\top}}",
     "\\": r"\textbackslash{}",
     "{": r"\{",
     "}": r"\}",
