@@ -10,6 +10,18 @@ def voltage_divider(source, g_upper, g_lower):
     return source * g_upper / total, {"g_upper": source * g_lower / total**2, "g_lower": -source * g_upper / total**2}
 
 
+def divider_coupled(source, g_upper, g_lower, desired, eta):
+    """Coupled learning on the divider: the estimates by g_upper and g_lower, and the conductance K seen at the output.
+
+    With v held at v + ηd, d = desired − v, the drops source − v and v change by ∓ηd: half the change of their squares
+    over η is ∓d·drop + ηd²/2.
+    """
+    v, _ = voltage_divider(source, g_upper, g_lower)
+    d = desired - v
+    upper, lower = -d * (source - v) + eta * d**2 / 2, d * v + eta * d**2 / 2
+    return {"g_upper": upper, "g_lower": lower}, g_upper + g_lower
+
+
 def wheatstone(source, g1, g2, g3, g4, g5):
     """Wheatstone bridge: g1 and g3 from the source to a and b, g2 and g4 from a and b to ground, g5 from a to b.
 

@@ -4,10 +4,11 @@ import jax
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-from system_files import facts, gradients, model, params_of
+from system_files import SYSTEMS, facts, gradients, model, params_of
 
 import physeq as pq
-from physeq.data import two_moons
+from physeq.data import load, two_moons
+from physeq.experiment import read_experiment
 
 truth = facts("resistor_network")
 electrical = pq.electrical
@@ -32,6 +33,22 @@ def test_voltage_divider(source, g_upper, g_lower):
     expected = (v - target[0]) * np.array([slopes["g_upper"], slopes["g_lower"]])
     for grads in gradients(compiled, params, np.array([source]), target):
         np.testing.assert_allclose(grads["edges"]["g"], expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("eta", [0.01, 0.5, 1.0])
+def test_coupled_learning_of_a_voltage_divider(eta):
+    source, desired = 1.5, 0.9
+    system = network([0, 1], [1, 2], 3, [0.4, 1.1], inputs=[0], ground=2, outputs=[1])
+    compiled, params = system.compile(), params_of(system)
+    data = (np.array([source]), np.array([desired]))
+    estimate, stiffness = truth.divider_coupled(source, 0.4, 1.1, desired, eta)
+    found, _ = pq.CoupledLearning(eta).gradient(compiled, params, *data)
+    np.testing.assert_allclose(found["edges"]["g"], list(estimate.values()), rtol=1e-10)
+    # As η → 0 it is K times the gradient of the cost.
+    v, slopes = truth.voltage_divider(source, 0.4, 1.1)
+    limit, _ = truth.divider_coupled(source, 0.4, 1.1, desired, 0.0)
+    plain = [(v - desired) * slope for slope in slopes.values()]
+    np.testing.assert_allclose(list(limit.values()), stiffness * np.array(plain), rtol=1e-12)
 
 
 def test_wheatstone_bridge_and_the_direction_of_its_current():
@@ -188,6 +205,80 @@ def test_doubled_inputs():
     encoded = model("resistor_network").encode_doubled(data, gain=3.0)
     np.testing.assert_allclose(encoded.train_inputs, 3 * np.concatenate([data.train_inputs, -data.train_inputs], 1))
     assert encoded.test_inputs.shape == (10, 4)
+
+
+# ---- tasks on random graphs ------------------------------------------------------------------------------------------
+
+
+def test_diodes_stand_on_inner_nodes_in_turn():
+    system = model("resistor_network").variants["nonlinear"].build(size=10, inputs=3, outputs=2)
+    direction = np.asarray(params_of(system)["nodes"]["direction"])
+    np.testing.assert_array_equal(direction, [0, 0, 0, 0, -1, 1, -1, 1, 0, 0])
+
+
+@pytest.mark.parametrize("variant", ["linear", "nonlinear"])
+def test_conductances_stay_above_the_least(variant):
+    compiled = model("resistor_network").variants[variant].build(low=0.3, high=0.4, least=0.2).compile()
+    params = compiled.init_parameters(jax.random.key(0))
+    g = np.asarray(params["edges"]["g"])
+    assert 0.3 <= g.min() < g.max() <= 0.4
+    params["edges"]["g"] = params["edges"]["g"] - 0.15
+    assert compiled.project_parameters(params)["edges"]["g"].min() == 0.2
+
+
+def test_voltages_of_sources():
+    encode = model("resistor_network").encode_voltages
+    data = load("half-sine")
+    x, y = data.test_inputs, data.test_targets
+    mirrored = encode(data, span=3.0, mirrored=True, constants=(1.0, -2.0), scale=0.5)
+    u = 3 * (2 * x - 1)
+    np.testing.assert_allclose(mirrored.test_inputs, np.concatenate([u, -u, u * 0 + 1, u * 0 - 2], 1), atol=1e-6)
+    np.testing.assert_allclose(mirrored.test_targets, y / 2, atol=1e-7)
+    np.testing.assert_allclose(encode(data).train_inputs, 2 * data.train_inputs - 1, atol=1e-6)
+
+
+TASKS = [f"{task}-{net}" for task in ("allosteric", "regression") for net in ("linear", "nonlinear")]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_tasks_differ_in_the_rule_and_its_pace_alone(task):
+    files = [
+        read_experiment(SYSTEMS / "resistor_network" / f"{task}-{r}.toml") for r in ("ep", "coupled", "contrastive")
+    ]
+    assert [type(e.rule).__name__ for e in files] == [
+        "EquilibriumPropagation",
+        "CoupledLearning",
+        "ContrastiveLearning",
+    ]
+    keys = ("system", "build", "data", "encode", "batch_size", "seed")
+    assert all(e.table[key] == files[0].table[key] for e in files for key in keys)
+    variant = model("resistor_network").variants[files[0].system]
+    system, data = files[0].build_system(variant), files[0].load_data(variant)
+    assert system.topology.groups[0].size == 100
+    assert (data.features, data.outputs) == (sum(i.size for i in system.inputs), system.outputs.size)
+    assert data.train_labels is None
+
+
+@pytest.mark.parametrize("rule", ["ep", "coupled", "contrastive"])
+def test_an_allosteric_task_is_learned(rule):
+    """100 nodes, a third of the epochs: the cost falls at least fivefold already, for every rule."""
+    experiment = read_experiment(SYSTEMS / "resistor_network" / f"allosteric-linear-{rule}.toml")
+    variant = model("resistor_network").variants["linear"]
+    compiled, data = experiment.build_system(variant).compile(), experiment.load_data(variant)
+    params = compiled.init_parameters(jax.random.key(0), dtype=np.float32)
+    state = compiled.equilibrium(params, data.test_inputs)
+    before = float(np.mean(compiled.cost(params, state.state, data.test_targets)))
+    run = pq.fit(
+        compiled,
+        experiment.rule,
+        data,
+        params=params,
+        optimizer=experiment.optimizer.build(),
+        epochs=experiment.epochs // 3,
+        batch_size=experiment.batch_size,
+        progress=False,
+    )
+    assert before > 0.1 and run.test["cost"] < before / 5 and "error_percent" not in run.test
 
 
 @pytest.mark.parametrize("steps", [12, 24, 40])
