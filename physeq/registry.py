@@ -41,6 +41,7 @@ def registry() -> dict[str, dict[str, type]]:
         "linear method": _choices(solve.LinearSolve, "method"),
         "minimiser": _choices(solve.Minimise, "method"),
         "relaxation method": _choices(solve.Relaxation, "method"),
+        "noise": _choices(solve.FixedPoint, "noise"),
     }
     return {kind: {kebab(cls.__name__): cls for cls in classes} for kind, classes in kinds.items()}
 

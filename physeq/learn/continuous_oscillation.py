@@ -19,7 +19,7 @@ from physeq.solve import GaussianNoise
 from physeq.solve.dynamics import check_dynamics, velocity
 from physeq.solve.finder import refuse_bounds, residual_of
 from physeq.solve.langevin import brownian_terms, join_complex, split_complex
-from physeq.solve.result import State
+from physeq.solve.result import State, outcome_of
 
 
 class Oscillated(NamedTuple):
@@ -30,7 +30,8 @@ class Oscillated(NamedTuple):
         last: the complex state at the end.
         mean: mean of the real part over the last period, the zeroth Fourier coefficient.
         residual: largest last change (map) or largest |force| at the end (dynamics), per batch entry.
-        steps: of the map, or of the integrator.
+        steps: of the map (the most of them), or of the integrator.
+        outcome: worst of the last period, per batch entry.
     """
 
     gradients: Params
@@ -38,6 +39,7 @@ class Oscillated(NamedTuple):
     mean: State
     residual: Array
     steps: Any
+    outcome: Array
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class ContinuousOscillation:
         def motion(t, y):
             here, back = at(t)
             x = join_complex(y["state"])
-            rates = {"state": split_complex(velocity(here)(x))}
+            rates: dict[str, Any] = {"state": split_complex(velocity(here)(x))}
             if "gradient" in y:
                 spread = jnp.broadcast_to(weight * back, problem.batch)
                 rates["gradient"] = parameter_gradient(here, x, spread)
@@ -120,8 +122,9 @@ class ContinuousOscillation:
         last = join_complex(found["state"])
         residual = residual_of(at(self.periods * self.period)[0], last)
         return Oscillated(
-            jax.tree.map(lambda g: g / kept, found["gradient"]), last, found["mean"], residual, steps + more
-        )
+            jax.tree.map(lambda g: g / kept, found["gradient"]), last, found["mean"], residual, steps + more,
+            outcome_of(residual, None),
+        )  # fmt: skip
 
     def _periods(self, motion: Any, problem: Any, y: Any, first: int, end: int) -> tuple[Any, Array]:
         """Integrate from period `first` to period `end`; the mean is that of the last one."""
@@ -142,7 +145,7 @@ class ContinuousOscillation:
         # Every period is one integration over [0, T], the nudge being periodic.
         drift = diffrax.ODETerm(lambda t, v, _: motion(t, v))
         terms: Any = drift
-        if self.noise is not None:
+        if self.noise is not None and self.dt is not None:
             key = None if problem.key is None else jax.random.fold_in(problem.key, number)
             noisy = dataclasses.replace(problem, key=key)
             terms = diffrax.MultiTerm(drift, brownian_terms(self.noise, noisy, y, self.period, self.dt))

@@ -24,7 +24,7 @@ from physeq.learn.rule import (
 )
 from physeq.solve import FixedPoint, GaussianNoise, default_finder
 from physeq.solve.finder import Finder, largest_change
-from physeq.solve.result import State, is_traced, outcome_of
+from physeq.solve.result import State, is_traced
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class OscillatingEP(LearningRule):
         radius: r, in units of β.
         points: N, at least 2.
         periods: how often the nudge goes round, from the coordinates' start values.
-        steps: steps of the map at every point.
+        steps: steps of the map at every point, or the most of them with a tolerance.
+        tolerance: leave a point when the largest change in a step is below it; None takes exactly `steps`.
         discard: how many of the first periods are left out of the sum; 0 accumulates through the transient.
         noise: in the drive of every step, as in `FixedPoint`.
         oscillation: a `ContinuousOscillation`, to integrate the physical dynamics under β(t) = r e^{iωt} instead; it
@@ -60,6 +61,7 @@ class OscillatingEP(LearningRule):
     periods: int = 3
     steps: int = 30
     discard: int = 0
+    tolerance: float | None = None
     noise: GaussianNoise | None = None
     oscillation: ContinuousOscillation | None = None
 
@@ -101,12 +103,19 @@ class OscillatingEP(LearningRule):
     @property
     def hold(self) -> FixedPoint:
         """The map's steps at one point of the oscillation."""
-        return FixedPoint(self.steps, noise=self.noise)
+        return FixedPoint(self.steps, self.tolerance, noise=self.noise)
+
+    def settled(self) -> OscillatingEP:
+        """The rule in the limit of long holds, one period of which is all there is: its bias in r alone, for audits."""
+        if self.oscillation is not None:
+            return self
+        tolerance = 1e-13 if jnp.result_type(float) == jnp.float64 else 1e-6
+        return dataclasses.replace(self, periods=1, discard=0, steps=20_000, tolerance=tolerance, noise=None)
 
     def prediction_finder(self, model: Any) -> Finder:
         if self.oscillation is not None:
             return default_finder(model)
-        return dataclasses.replace(self.hold, steps=self.steps * self.points)
+        return FixedPoint(self.steps * self.points, self.tolerance, noise=self.noise)
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         problem = dataclasses.replace(model.problem(params, inputs, target), key=key)
@@ -121,7 +130,7 @@ class OscillatingEP(LearningRule):
             free=full,
             residual=jnp.stack([nothing, jnp.max(found.residual)]),
             steps=jnp.stack([jnp.int32(0), jnp.asarray(found.steps, jnp.int32)]),
-            outcome=jnp.max(outcome_of(found.residual, None)),
+            outcome=jnp.max(found.outcome),
             displacement=largest_change(found.last, found.mean, problem.batch),
         )
         return found.gradients, info
@@ -138,27 +147,27 @@ class OscillatingEP(LearningRule):
         def point(state, chosen):
             beta, number = chosen
             key = None if problem.key is None else jax.random.fold_in(problem.key, number)
-            new, change, *_ = hold.find(dataclasses.replace(problem, beta=beta, key=key), state)
-            return new, (new, change)
+            new, change, _, outcome = hold.find(dataclasses.replace(problem, beta=beta, key=key), state)
+            return new, (new, change, outcome)
 
         def period(state, number):
             numbers = number * self.points + jnp.arange(self.points)
             return jax.lax.scan(point, state, (circle.betas, numbers))
 
         def counted(carry, number):
-            state, total, _, _ = carry
-            last, (states, changes) = period(state, number)
+            state, total, *_ = carry
+            last, (states, changes, outcomes) = period(state, number)
             # One contraction per period: the points' states are stacked, no more of them are kept.
             total = jax.tree.map(jnp.add, total, contrast(everywhere, states, circle.weights))
             mean = jax.tree.map(lambda x: jnp.mean(x.real, 0), states)
-            return (last, total, mean, changes[-1]), None
+            return (last, total, mean, changes[-1], jnp.max(outcomes, 0)), None
 
         state = jax.tree.map(lambda x: x.astype(circle.betas.dtype), begin)
         if self.discard:
             state, _ = jax.lax.scan(lambda s, n: (period(s, n)[0], None), state, jnp.arange(self.discard))
         zero = jax.tree.map(jnp.zeros_like, problem.params)
-        carry = (state, zero, begin, jnp.zeros(problem.batch, problem.beta.dtype))
-        (last, total, mean, change), _ = jax.lax.scan(counted, carry, jnp.arange(self.discard, self.periods))
+        carry = (state, zero, begin, jnp.zeros(problem.batch, problem.beta.dtype), jnp.zeros(problem.batch, jnp.int32))
+        (last, total, mean, change, outcome), _ = jax.lax.scan(counted, carry, jnp.arange(self.discard, self.periods))
         kept = self.periods - self.discard
         gradients = jax.tree.map(lambda g: g / kept, total)
-        return Oscillated(gradients, last, mean, change, self.periods * self.points * self.steps)
+        return Oscillated(gradients, last, mean, change, self.periods * self.points * self.steps, outcome)

@@ -16,6 +16,7 @@ from jaxtyping import Array
 from physeq.errors import SolveError
 from physeq.learn.exact import BackpropagationThroughTime, tight_finder
 from physeq.learn.holomorphic_ep import HolomorphicEP
+from physeq.learn.oscillating_ep import OscillatingEP
 from physeq.learn.rule import LearningRule, Params
 from physeq.solve import Continuation, FixedPoint, Minimise, Newton, Outcome, Outside
 from physeq.solve.finder import Finder, default_tolerance
@@ -69,6 +70,8 @@ def tightened(rule: LearningRule, model: Any) -> LearningRule:
         return rule
     if rule.moves_weights:
         return _standing(rule)
+    if isinstance(rule, OscillatingEP):
+        return rule.settled()
     changes: dict[str, Any] = {}
     hints = typing.get_type_hints(type(rule))
     for f in dataclasses.fields(rule):

@@ -35,8 +35,8 @@ class Langevin(Finder):
     Langevin(duration=10.0, dt=0.1, noise=GaussianNoise(sigma=0.2))
     """
 
-    duration: float
-    dt: float
+    duration: float = 10.0
+    dt: float = 0.1
     noise: GaussianNoise = GaussianNoise(0.1)  # noqa: RUF009 - frozen; without a default it would be the base's property
 
     def __post_init__(self):
@@ -55,7 +55,7 @@ class Langevin(Finder):
     def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
         rate, begin = velocity(problem), {"state": split_complex(free)}
         drift = diffrax.ODETerm(lambda t, y, _: {"state": split_complex(rate(join_complex(y["state"])))})
-        terms = diffrax.MultiTerm(drift, brownian_terms(self.noise, problem, begin, self.duration, self.dt))
+        terms: Any = diffrax.MultiTerm(drift, brownian_terms(self.noise, problem, begin, self.duration, self.dt))
         steps = math.ceil(self.duration / self.dt - 1e-9)
         solution = diffrax.diffeqsolve(
             terms,

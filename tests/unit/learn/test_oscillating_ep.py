@@ -88,6 +88,12 @@ def test_settled_points_give_the_holomorphic_gradient(mapped):
     assert float(info.cost) == pytest.approx(float(model.cost(params, free, TARGET).mean()), abs=1e-6)
 
 
+def test_audits_hold_until_the_points_settle(mapped):
+    model, params, _ = mapped
+    audit = pq.audit(model, params, pq.OscillatingEP(steps=3), X, TARGET, betas=[0.1, 0.05])
+    assert audit.best.relative_error < 1e-8
+
+
 def test_the_transient_averages_out_over_the_periods(mapped):
     # From the start values, 5 steps at a point: what the transient leaves falls as 1/periods.
     few, more = (error(mapped, pq.OscillatingEP(0.1, points=8, periods=n, steps=5)) for n in (2, 8))
