@@ -158,16 +158,17 @@ def _share(c: np.ndarray) -> float | None:
     head, tail = max(2, len(steps) // 3), max(2, len(steps) // 3)
     a, b = np.argmax(logs[:head]), len(steps) - tail + np.argmax(logs[-tail:])
     decay = float(np.exp((logs[b] - logs[a]) / (steps[b] - steps[a])))
-    roots = _roots(c, first, last)
     if decay >= 1:
         return None
     # A branch point of exponent ½ decays faster than its distance by m^(−3/2), a double pole slower by m.
-    near = [1 / z for z in roots if 0.9 * decay <= 1 / z <= 1.5 * decay]
-    return max(near) if near else decay
+    windows = [_roots(c, first, last), _roots(c, max(3, first - 2), last - 2)]
+    here, there = ([1 / z for z in roots if 0.9 * decay <= 1 / z <= 1.5 * decay] for roots in windows)
+    steady = [share for share in here if any(abs(share - other) < 0.01 * share for other in there)]
+    return max(steady) if steady else min(here, key=lambda share: abs(share - decay), default=decay)
 
 
 def _roots(c: np.ndarray, first: int, last: int) -> list[float]:
-    """|roots| of Q(z) = 1 + A z + B z² fitted to Q s′ = (C + D z) s, rows m = first … last − 1."""
+    """|singular roots| of Q(z) = 1 + A z + B z² fitted to Q s′ = (C + D z) s, rows m = first … last − 1."""
     rows, right = [], []
     for m in range(first, last):
         scale = m * max(np.linalg.norm(c[m - 1]), np.linalg.norm(c[m]), np.finfo(c.dtype).tiny)
@@ -175,5 +176,13 @@ def _roots(c: np.ndarray, first: int, last: int) -> list[float]:
         right.append(m * c[m] / scale)
     matrix = np.concatenate(rows)
     columns = np.maximum(np.linalg.norm(matrix, axis=0), np.finfo(c.dtype).tiny)
-    fitted = np.linalg.lstsq(matrix / columns, np.concatenate(right), rcond=1e-10)[0] / columns
-    return [float(abs(z)) for z in np.roots([fitted[1], fitted[0], 1.0]) if abs(z) > 0]
+    a, b, c0, d = np.linalg.lstsq(matrix / columns, np.concatenate(right), rcond=1e-10)[0] / columns
+    found = []
+    for z in np.roots([b, a, 1.0]):
+        # s ~ (z − z_k)^α: powers 0, 1, 2 … are no singularity, but roots that P and Q share, and zeros of s.
+        slope = a + 2 * b * z
+        power = (c0 + d * z) / slope if slope != 0 else np.inf
+        regular = np.isfinite(power) and abs(power - np.round(power.real)) < 0.05 and power.real > -0.5
+        if not regular and abs(z) > 0:
+            found.append(float(abs(z)))
+    return found

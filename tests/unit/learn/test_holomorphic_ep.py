@@ -161,7 +161,7 @@ def test_euler_steps_follow_complex_nudges():
     assert int(info.outcome) == Outcome.BUDGET and distance(flat(found), exact) < 1e-9
 
 
-def test_continuation_keeps_the_branch_that_one_step_leaves():
+def test_continuation_follows_the_branch_of_the_free_state():
     """s − s³/3 + β = 0 has branch points at β = ±2/3; beside one, the branch of s = √3 is followed in small parts."""
     s, y = pq.coordinate("s"), pq.target("y")
     model = pq.System(
