@@ -193,7 +193,7 @@ def rules_for(model: Any, names: Sequence[str]) -> list[tuple[LearningRule, str 
         if name == "equilibrium-propagation":
             found += [(rule, None) for rule in _equilibrium_propagation(model)]
         elif name == "backpropagation-through-time":
-            finder = _budget(model)
+            finder = budget_finder(model)
             reason = "it needs a finder with a fixed number of steps, and no local equilibrium has a closed form here"
             found.append((BackpropagationThroughTime(finder or EulerSteps()), None if finder else reason))
         else:
@@ -205,7 +205,7 @@ def _with_budget(rule: LearningRule, model: Any) -> tuple[LearningRule, str | No
     """Rules that move weights at every step get a map of the model's that takes a fixed number of steps."""
     if not rule.moves_weights:
         return rule, None
-    finder = _budget(model) or EulerSteps()
+    finder = budget_finder(model) or EulerSteps()
     return dataclasses.replace(rule, free=finder), None  # type: ignore[call-arg]  # they all have a free finder
 
 
@@ -219,7 +219,8 @@ def _equilibrium_propagation(model: Any) -> list[LearningRule]:
     return found
 
 
-def _budget(model: Any) -> Finder | None:
+def budget_finder(model: Any) -> Finder | None:
+    """A map of the model's that settles in a fixed number of steps, or None."""
     closed = [e for local in model.derivation.locals.values() for e in local.equilibrium.values()]
     if not all(e is not None for e in closed):
         return None

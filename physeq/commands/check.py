@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,9 @@ def check(
     rule: Annotated[str, typer.Option("--rule", metavar="NAME|all", help="Which learning rule to audit.")] = "all",
     precision: PrecisionOption = Precision.DOUBLE,
     seed: Annotated[int, typer.Option(min=0, help="Of parameters, data and random nudges.")] = 0,
+    plots: Annotated[
+        Path | None, typer.Option("--plots", metavar="DIR", help="Also draw the audits into this folder.")
+    ] = None,
     as_json: AsJson = False,
 ) -> Result:
     """Check a system: what its structure allows, whether its parts agree, and every rule against the exact gradient."""
@@ -32,10 +36,22 @@ def check(
         note(f"checking {found.name}:{name} ...")
         one = check_variant(name, variant, (rule,), precision=precision.value, seed=seed)
         checks.append(one)
+        if plots is not None and one.error is None:
+            _draw(one, variant, seed, plots)
         if not as_json:
             _print(out(), found.name, one)
     passed = all(one.passed for one in checks)
     return Result(_payload(found.name, precision.value, checks, passed), 0 if passed else 1)
+
+
+def _draw(one: Any, variant: Any, seed: int, folder: Path) -> None:
+    from physeq.check_pictures import CheckPictures
+
+    drawn, notes = CheckPictures(one, variant, seed).draw(folder)
+    for path in drawn:
+        note(f"drawn: {path}")
+    for text in notes:
+        note(f"not drawn: {text}")
 
 
 def _payload(system: str, precision: str, checks: list, passed: bool) -> dict[str, Any]:
