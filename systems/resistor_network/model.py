@@ -15,9 +15,10 @@ squared_error = (pq.electrical.v - y) ** 2 / 2
 
 def adjustable_resistor(low, high, least) -> pq.Edge:
     """The resistor of `electrical`, drawn in [low, high], with a least conductance: no node is ever cut off."""
-    g = pq.parameter("g", positive=True, bounds=(least, None), initial=pq.Uniform(low, high), unit="S")
+    start = pq.Uniform(low, high)
+    g = pq.parameter("g", positive=True, bounds=(least, None), initial=start, unit="S", description="conductance")
     drop = pq.electrical.phi.source.dot - pq.electrical.phi.target.dot
-    return pq.Edge("resistor", dissipation=g * drop**2 / 2, description="adjustable conductance between two nodes")
+    return pq.Edge("resistor", dissipation=g * drop**2 / 2, description="linear conductance between two nodes")
 
 
 def linear(size=12, degree=4, inputs=3, outputs=2, low=0.5, high=1.5, least=0.0, seed=0) -> pq.System:
