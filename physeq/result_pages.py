@@ -68,11 +68,11 @@ def _results(record: dict[str, Any]) -> list[str]:
         rows.append(
             [
                 row["name"],
-                _plus_minus(row["published"], row["band"]),
-                _plus_minus(found["last"], found["last_std"]),
-                _plus_minus(found["best"], found["best_std"]),
+                plus_minus(row["published"], row["band"]),
+                plus_minus(found["last"], found["last_std"]),
+                plus_minus(found["best"], found["best_std"]),
                 _against(row, record["compared"]),
-                _plus_minus(found["train"], found["train_std"]),
+                plus_minus(found["train"], found["train_std"]),
                 f"{found['finished']} of {record['seeds']}",
                 _time(found["seconds"]),
             ]
@@ -114,7 +114,7 @@ def _seeds(record: dict[str, Any]) -> list[str]:
     rows = []
     for row in record["rows"]:
         for entry in row["entries"]:
-            best = "–" if entry["best"] is None else f"{entry['best']:.2f} (epoch {entry['best_epoch']})"
+            best = "–" if entry["best"] is None else f"{shown(entry['best'])} (epoch {entry['best_epoch']})"
             done = str(row["epochs"]) if entry["finished"] else f"{entry['epochs']} of {row['epochs']}"
             done += f", failed: {entry['failed']}" if "failed" in entry else ""
             rows.append(
@@ -122,9 +122,9 @@ def _seeds(record: dict[str, Any]) -> list[str]:
                     row["name"],
                     str(entry["seed"]),
                     done,
-                    _number(entry["last"]),
+                    shown(entry["last"]),
                     best,
-                    _number(entry["train"]),
+                    shown(entry["train"]),
                     _time(entry["seconds"]),
                 ]
             )
@@ -181,19 +181,27 @@ def _against(row: dict[str, Any], compared: str) -> str:
     value, published, band = row["summary"][compared], row["published"], row["band"]
     if value is None or published is None:
         return "–"
-    difference = f"{value - published:+.2f}".replace("-", "−")
+    difference = f"{'−' if value < published else '+'}{shown(abs(value - published))}"
     if band is None:
         return difference
     where = "inside the band" if abs(value - published) <= band else "above it" if value > published else "below it"
     return f"{difference}, {where}"
 
 
-def _plus_minus(value: float | None, spread: float | None) -> str:
-    return _number(value) if value is None or spread is None else f"{value:.2f} ± {spread:.2f}"
+def plus_minus(value: float | None, spread: float | None) -> str:
+    """A number with its spread, where there is one."""
+    return shown(value) if value is None or spread is None else f"{shown(value)} ± {shown(spread)}"
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+def shown(value: float | None) -> str:
+    """Two decimals, or two digits of what is smaller than a tenth; a dash for nothing.
+
+    >>> shown(2.0), shown(0.0), shown(0.00012), shown(None)
+    ('2.00', '0.00', '0.00012', '–')
+    """
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if value == 0 or abs(value) >= 0.1 else f"{value:.2g}"
 
 
 def _time(seconds: float | None) -> str:

@@ -168,8 +168,8 @@ def _train(folder: Path, epochs: int, metric: str) -> float | None:
 
 
 def _number(value: float | None) -> float | None:
-    """As it stands in the record: five decimals; NaN and infinities, which JSON lacks, become null."""
-    return round(value, 5) if value is not None and math.isfinite(value) else None
+    """As it stands in the record: six digits; NaN and infinities, which JSON lacks, become null."""
+    return float(f"{value:.6g}") if value is not None and math.isfinite(value) else None
 
 
 def _same(found: dict[str, Any], wanted: dict[str, Any], where: str, mend: str) -> None:
@@ -196,8 +196,8 @@ def _summary(entries: list[dict[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {"finished": len(entries)}
     for key in ("last", "best", "train", "seconds"):
         values = [entry[key] for entry in entries if entry[key] is not None]
-        found[key] = round(statistics.mean(values), 5) if values else None
-        found[f"{key}_std"] = round(statistics.stdev(values), 5) if len(values) > 1 else None
+        found[key] = _number(statistics.mean(values)) if values else None
+        found[f"{key}_std"] = _number(statistics.stdev(values)) if len(values) > 1 else None
     return found
 
 

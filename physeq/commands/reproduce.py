@@ -140,15 +140,14 @@ def table_of(tables: dict[str, Any]) -> Table:
 
 
 def _print(record: dict[str, Any]) -> None:
+    from physeq.result_pages import plus_minus
+
     unit = "error %" if all(e["metric"] != "cost" for row in record["rows"] for e in row["entries"]) else "cost"
     shown = Table("row", "published", f"test {unit}, last", "best", "seeds", "under way", box=box.SIMPLE_HEAD)
     for row in record["rows"]:
         summary = row["summary"]
-        values = [
-            "–" if summary[key] is None else f"{summary[key]:.2f}" + _spread(summary[f"{key}_std"])
-            for key in ("last", "best")
-        ]
-        published = "–" if row["published"] is None else f"{row['published']:.2f}" + _spread(row["band"])
+        values = [plus_minus(summary[key], summary[f"{key}_std"]) for key in ("last", "best")]
+        published = plus_minus(row["published"], row["band"])
         under_way = [_progress(entry, row["epochs"]) for entry in row["entries"] if not entry["finished"]]
         shown.add_row(
             row["name"], published, *values, f"{summary['finished']} of {record['seeds']}", ", ".join(under_way)
@@ -157,9 +156,7 @@ def _print(record: dict[str, Any]) -> None:
 
 
 def _progress(entry: dict[str, Any], goal: int) -> str:
-    last = "failed" if "failed" in entry else "" if entry["last"] is None else f"{entry['last']:.2f}"
+    from physeq.result_pages import shown
+
+    last = "failed" if "failed" in entry else "" if entry["last"] is None else shown(entry["last"])
     return f"{entry['epochs']}/{goal} {last}".strip()
-
-
-def _spread(value: float | None) -> str:
-    return "" if value is None else f" ± {value:.2f}"

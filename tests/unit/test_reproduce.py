@@ -122,7 +122,8 @@ def test_page_says_what_the_record_says(whole):
     assert cells[1] == "30.00 ± 40.00"
     assert cells[2] == f"{summary['last']:.2f} ± {summary['last_std']:.2f}"
     assert cells[3] == f"{summary['best']:.2f} ± {summary['best_std']:.2f}"
-    assert cells[4] == f"{summary['best'] - 30:+.2f}, inside the band".replace("-", "−")
+    sign = "−" if summary["best"] < 30 else "+"
+    assert cells[4] == f"{sign}{abs(summary['best'] - 30):.2f}, inside the band"
     assert cells[6] == "2 of 2"
     assert (
         '`rule.nudging.name = "one-sided"`, `rule.nudging.beta = 0.05`' in page and "- one-sided: another nudge" in page
