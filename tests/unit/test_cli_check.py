@@ -1,5 +1,7 @@
 """`physeq check`: the JSON contract, what passes and what fails."""
 
+import dataclasses
+
 import pytest
 from cli_runner import shell  # noqa: F401 - a fixture
 
@@ -7,13 +9,14 @@ import physeq as pq
 from physeq.checking import LIMITS, VariantCheck
 from physeq.learn import Audit, Consistency
 from physeq.learn.audit import AuditPoint
+from physeq.names import name_of
 
 KEYS = {"schema", "system", "precision", "structure", "consistency", "audits", "passed"}
 AUDIT = {"rule", "objective", "reference", "admissible", "reason", "best", "slope", "curve", "seed"}
 
 
 def test_contract_and_passing(shell):  # noqa: F811
-    found = shell.json("check", "small:smooth", "--json")
+    found = shell.json("check", "small:smooth", "--rule", "equilibrium-propagation", "--json")
     assert set(found) >= KEYS
     assert (found["system"], found["variant"], found["precision"]) == ("small", "smooth", "double")
     assert found["structure"]["conservative"] is True
@@ -32,6 +35,27 @@ def test_contract_and_passing(shell):  # noqa: F811
         if audit["order"] == 2:
             assert audit["best"]["relative_error"] <= 1e-6
     assert found["passed"] is True
+    assert found["variants"][0]["antisymmetry"] < 1e-12
+
+
+def test_every_registered_rule_is_built_or_refused():
+    """Default construction, without solving anything: names, admissibility and reasons."""
+    from physeq.checking import rules_for
+    from physeq.registry import registry
+
+    s, y = pq.coordinate("s"), pq.target("y")
+    node = pq.Node("n", potential=s**2 / 2 + s**4, dissipation=s.dot**2 / 2)
+    model = pq.System(pq.complete(1), nodes=node, outputs=[0], cost=(s - y) ** 2 / 2).compile()
+    built = {name_of(rule) for rule, _ in rules_for(model, ("all",))}
+    assert built == set(registry()["rule"]) - {"implicit-differentiation", "finite-differences"}
+    assert [name_of(rule) for rule, _ in rules_for(model, ("holomorphic-ep",))] == ["holomorphic-ep"]
+
+
+def test_a_biased_rule_is_reported_and_does_not_fail():
+    point = audited(pq.Centered(0.1), 0.3, None)
+    assert not verdict(None, point).passed
+    biased = dataclasses.replace(point, bias="weights are not symmetric")
+    assert verdict(None, biased).passed and biased.to_dict()["bias"] == "weights are not symmetric"
 
 
 def test_a_refused_rule_does_not_fail_the_check(shell):  # noqa: F811

@@ -29,6 +29,10 @@ def draw(*shape):
     return np.random.default_rng(sum(shape) + len(shape)).normal(size=shape)
 
 
+def draw_complex(*shape):
+    return draw(*shape) + 1j * draw(*shape)[::-1] if shape else draw() + 0.5j
+
+
 def wide(x, batch):
     return np.broadcast_to(x, (*batch, x.shape[-1]))
 
@@ -47,15 +51,16 @@ def test_spread_and_collect(case, batch):
         np.testing.assert_allclose(wiring.collect(jnp.asarray(elements), port, sizes[port]), expected, atol=1e-13)
 
 
+@pytest.mark.parametrize("states", [draw, draw_complex])
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("batch", [(), (5,), (2, 5)])
-def test_messages(case, batch, shared):
+def test_messages(case, batch, shared, states):
     wiring, rows, shape, sizes = case
     coefficient = draw() if shared else draw(*shape)
     flat = np.broadcast_to(coefficient, shape).ravel()
     for receiver, with_feature in itertools.product((0, 1), (True, False)):
-        feature = draw(*batch, sizes[1 - receiver]) if with_feature else None
-        expected = np.zeros((*(batch if with_feature else ()), sizes[receiver]))
+        feature = states(*batch, sizes[1 - receiver]) if with_feature else None
+        expected = np.zeros((*(batch if with_feature else ()), sizes[receiver]), complex)
         for c, row in zip(flat, rows, strict=True):
             expected[..., row[receiver]] += c * (1 if feature is None else feature[..., row[1 - receiver]])
         sent = None if feature is None else jnp.asarray(feature)
@@ -66,21 +71,23 @@ def test_messages(case, batch, shared):
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("batches", BATCHES)
 @pytest.mark.parametrize("sides", list(itertools.product((True, False), repeat=2)))
-def test_energy_and_outer(case, batches, sides, shared):
+@pytest.mark.parametrize("kinds", [(draw, draw, draw), (draw, draw_complex, draw_complex), (draw_complex,) * 3])
+def test_energy_and_outer(case, batches, sides, shared, kinds):
+    """Real parts of outer products: a gradient's; energies of complex states are complex."""
     wiring, rows, shape, sizes = case
     coefficient = draw() if shared else draw(*shape)
-    ends = [draw(*batch, n) if on else None for batch, n, on in zip(batches, sizes, sides, strict=True)]
+    ends = [of(*batch, n) if on else None for of, batch, n, on in zip(kinds[:2], batches, sizes, sides, strict=True)]
     used = [batch for batch, on in zip(batches, sides, strict=True) if on]
     batch = np.broadcast_shapes(*used)
     # The last case: phases that neither end knows.
-    energy, whole = np.zeros(batch), (np.broadcast_shapes(*batches) if any(batches) else (3,))
-    weights = draw(*whole)
+    energy, whole = np.zeros(batch, complex), (np.broadcast_shapes(*batches) if any(batches) else (3,))
+    weights = kinds[2](*whole)
     outer = np.zeros(len(rows))
     for k, (c, row) in enumerate(zip(np.broadcast_to(coefficient, shape).ravel(), rows, strict=True)):
-        product = np.ones(whole)
+        product = np.ones(whole, complex)
         for end, on, node in zip(ends, sides, row, strict=True):
             product = product * (wide(end, whole)[..., node] if on else 1)
-        outer[k] = np.sum(weights * product)
+        outer[k] = np.sum(weights * product).real
         energy = energy + c * (product if used else np.ones(()))
     jax_ends = [None if end is None else jnp.asarray(end) for end in ends]
     found = wiring.energy(jnp.asarray(coefficient), *jax_ends)
