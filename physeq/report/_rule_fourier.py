@@ -17,7 +17,8 @@ from physeq.report._rule_operators import At, IntegralFromTo, RealPart, SumFromT
 from physeq.report._rule_phases import LOCALITY, any_parameter, loss, objective, objective_formula, rate
 from physeq.report._rule_updates import energy_updates
 from physeq.report._steady import energy_symbol, nudge_symbol
-from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section, Table
+from physeq.report._words import shown_name
+from physeq.report.document import Block, Code, Equation, Math, Note, Paragraph, Section, Table
 
 
 class Circle:
@@ -91,7 +92,7 @@ def holomorphic(names: Names, rule: Any) -> list[Block]:
             ]
         )
     )
-    blocks += _points(rule, halved, circle)
+    blocks += [*_points(rule, halved, circle), *_singularities(names)]
     blocks += _descends(names)
     blocks += energy_updates(names, circle.measure)
     run = rule.points // 2 + 1 if halved else rule.points
@@ -116,6 +117,30 @@ def _points(rule: Any, halved: bool, circle: Circle) -> Iterator[Block]:
         twice = halved and 0 < 2 * k < rule.points
         rows.append([str(k), _complex(beta), f"also as point {rule.points - k}" if twice else "once"])
     yield Table([["Point ", Math(circle.n)], Math(circle.nudge()), "Counts"], rows)
+
+
+def _singularities(names: Names) -> Iterator[Block]:
+    """Where the declared terms are singular in complex unknowns, from the structure report."""
+    found = names.derivation.structure.poles
+    if not found:
+        yield Note("No declared term is singular at complex unknowns: only branch points of the steady state are left.")
+        return
+    yield Paragraph(
+        "Declared terms that are singular at complex unknowns; in this table n is any integer and i the imaginary unit:"
+    )
+    placements = {p.name: p for p in names.system.placements}
+    rows: list = []
+    for pole in found:
+        placed = placements.get(pole.placement)
+        parts = (pole.function, pole.argument)
+        if placed is None:  # the cost, whose symbols belong to no placement
+            shown: list = [Code(str(e)) for e in parts]
+        else:
+            shown = [Math(names.rename(e, placed, names.ports(placed))) for e in parts]
+        rows.append(
+            [f"{pole.component} in {shown_name(pole.placement)}", shown[0], pole.kind, [shown[1], f" = {pole.at}"]]
+        )
+    yield Table(["Component", "Term", "Kind", "Where"], rows)
 
 
 def _complex(value: complex) -> str:
@@ -176,7 +201,7 @@ def _stepped(names: Names, rule: Any) -> list[Block]:
             ]
         )
     )
-    blocks += [*_descends(names), *energy_updates(names, measure)]
+    blocks += [*_singularities(names), *_descends(names), *energy_updates(names, measure)]
     table = locality(names, "every point of the periods that count", "1 running sum", _CLOSING)
     return [*blocks, Section(LOCALITY, list(table))]
 
@@ -217,6 +242,6 @@ def _continuous(names: Names, rule: Any) -> list[Block]:
             "equations of motion; | marks the time of a measurement."
         )
     )
-    blocks += [*_descends(names), *energy_updates(names, measure)]
+    blocks += [*_singularities(names), *_descends(names), *energy_updates(names, measure)]
     table = locality(names, "oscillating, all the time that counts", "1 running integral", _CLOSING)
     return [*blocks, Section(LOCALITY, list(table))]

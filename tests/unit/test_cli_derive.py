@@ -33,6 +33,29 @@ def test_derive_writes_pages(shell, format, start):  # noqa: F811
     assert silent.stdout == "" and file.read_text() == printed.stdout
 
 
+@pytest.mark.parametrize(
+    ("system", "rule", "formula"),
+    [
+        ("small:smooth", "continual-ep", r"s^{\mathrm{hidden}}_{i}\left(t + 1\right)"),
+        ("small:smooth", "holomorphic-ep", r"\beta_{n} = r \exp\left(\frac{2"),
+        ("small:directed", "asymmetric-ep", r"a^{\mathrm{hidden}}_{i} ="),
+        ("small:directed", "dyadic-ep", r"\dot{d}^{\mathrm{hidden}}_{i} ="),
+        ("small:directed", "vector-field-ep", "**Warning.** Biased on this system"),
+        ("small:linear", "coupled-learning", r"\frac{\mathbf{e}^{\top} \mathbf{K} \mathbf{e}}{2}"),
+    ],
+)
+def test_derive_prints_the_key_formula_of_a_rule(shell, system, rule, formula):  # noqa: F811
+    assert formula in shell("derive", system, "--rule", rule).stdout
+
+
+def test_derive_follows_the_dynamics_where_no_map_has_a_closed_form(shell):  # noqa: F811
+    model = shell.folder / "systems/small/model.py"
+    text = model.read_text().replace("potential=s**2 / 2 - b * s,", "potential=s**2 / 2 + s**4 / 9 + s**6 / 9 - b * s,")
+    model.write_text(text)
+    page = shell("derive", "small:linear", "--rule", "continual-ep").stdout
+    assert "of EulerSteps" in page and "Refused" not in page
+
+
 def test_derive_json_is_the_document(shell):  # noqa: F811
     found = shell.json("derive", "small:linear", "--format", "json", "--rule", "equilibrium-propagation")
     assert {"title", "blocks", "symbols"} <= set(found)
