@@ -48,11 +48,10 @@ class HolomorphicEP(LearningRule):
         nudged: finder of the nudged phases, started at the free state; by default `free` where it takes complex
             states, else `Newton()`. `Continuation(n)` where that leaves the branch of the free state.
 
-    Source: Laborieux & Zenke 2022, arXiv:2209.00530, eqs. 6 and 8.
+    Source: Laborieux & Zenke 2022, arXiv:2209.00530.
 
-    >>> rule = HolomorphicEP(radius=0.2, points=4)
-    >>> [complex(b) for b in rule.circle(jnp.float64).betas.round(12)]
-    [(0.2+0j), 0.2j, (-0.2+0j)]
+    >>> [complex(beta) for beta in HolomorphicEP(radius=0.25, points=4).circle(jnp.float32).betas]
+    [(0.25+0j), 0.25j, (-0.25+0j)]
     """
 
     radius: float = 0.1
