@@ -93,7 +93,8 @@ class ContrastiveLearning(LearningRule):
 
     The exact gradient of the contrastive function J = E(clamped) − E(free) ≥ 0, which is zero where the free outputs
     are the desired ones; it is coupled learning at η = 1. Where the energy has several minima, J compares the minimum
-    that the free phase finds with the one that the clamped phase reaches from there.
+    that the free phase finds with the one that the clamped phase reaches from there. In networks of conductances alone
+    J also falls as outputs are cut off: keep a least conductance. The energy must be finite at y.
 
     Needs an energy, and the cost ½ Σ (x − y)² on the outputs themselves.
 
