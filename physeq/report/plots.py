@@ -97,6 +97,7 @@ def error_curve(curve: Sequence[Any] | Mapping[str, Sequence[Any]], path: PathLi
     lines = {name: points for name, points in ((name, _points(line)) for name, line in named.items()) if points.size}
     if not lines:
         raise ModelError("error_curve: no point has a positive finite beta and error; nothing can be drawn on log axes")
+    beside = len(lines) > 4  # a legend of many lines would cover them
 
     def fill(figure: Figure) -> None:
         axis = figure.subplots()
@@ -105,15 +106,19 @@ def error_curve(curve: Sequence[Any] | Mapping[str, Sequence[Any]], path: PathLi
             slope = fitted_slope(beta, error)
             text = ": ".join(part for part in (name, "" if slope is None else f"slope {slope:.2f}") if part)
             colour, marker = CYCLE[number % len(CYCLE)], MARKERS[number % len(MARKERS)]
-            axis.plot(beta, error, "-", color=colour, marker=marker, markersize=5, label=text or "error")
+            dash = ("-", "--", ":")[number // len(CYCLE) % 3]
+            axis.plot(beta, error, dash, color=colour, marker=marker, markersize=5, label=text or "error")
         axis.set_xscale("log")
         axis.set_yscale("log")
         axis.set_xlabel("nudging strength |β|")
         axis.set_ylabel("relative error of the gradient")
         axis.grid(True, alpha=0.25)
-        axis.legend(frameon=False)
+        if beside:
+            axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        else:
+            axis.legend(frameon=False)
 
-    return draw(path, (5.0, 3.8), fill)
+    return draw(path, (8.5 if beside else 5.0, 3.8), fill)
 
 
 def _points(line: Sequence[Any]) -> np.ndarray:
