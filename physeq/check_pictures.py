@@ -18,6 +18,7 @@ from physeq.learn import (
     ContinualVectorFieldEP,
     EquilibriumPropagation,
     HolomorphicEP,
+    LearningRule,
     OneSided,
     audit,
     convergence,
@@ -96,7 +97,7 @@ class CheckPictures:
         found = next((one.holomorphic for one in self.check.audits if one.holomorphic is not None), None)
         if found is None:
             return None
-        lines = {
+        lines: dict[str, list[tuple[float, float]]] = {
             f"holomorphic, r = {found.radius:.2g}": [(p.points, p.relative_error) for p in found.over_points],
             "one-sided at β = r": [(1.0, found.one_sided)],
         }
@@ -140,7 +141,7 @@ class CheckPictures:
     def _noise(self, path: Path) -> Path:
         free, nudged = self._steps()
         beta = 0.1 * self.setting.scale
-        rules = {
+        rules: dict[str, LearningRule] = {
             f"one-sided, β = {beta:.2g}": EquilibriumPropagation(OneSided(beta), free, nudged),
             f"centered, β = {beta:.2g}": EquilibriumPropagation(Centered(beta), free, nudged),
         }

@@ -134,7 +134,7 @@ def moving_problem(
     return at
 
 
-def _ends(problem: Problem, name: str, term: Product, full: State) -> tuple[Array | None, Array | None]:
+def _ends(problem: Problem, name: str, term: Product, full: State) -> tuple[Array, Array]:
     """Features of a product at both ends, `(samples, nodes)`."""
     placement = problem.lowered.elements[name].form.placement
     unknowns = problem.lowered.elements[name].unknowns
@@ -147,9 +147,10 @@ def _ends(problem: Problem, name: str, term: Product, full: State) -> tuple[Arra
         }
         some = next(iter(values.values()))
         size = some.shape[-1]
-        value = jnp.ones((size,), some.dtype) if feature is None else feature(values)[0]
+        value: Array = jnp.ones((size,), some.dtype) if feature is None else feature(values)[0]
         ends.append(jnp.broadcast_to(value, (*problem.batch, size)).reshape(-1, size))
-    return ends[0], ends[1]
+    source, target = ends
+    return source, target
 
 
 def _held(problem: Problem, name: str, term: Product) -> tuple[bool, bool]:

@@ -18,6 +18,9 @@ from physeq.learn.rule import LearningRule, Params
 from physeq.solve.finder import Finder, largest_change
 
 
+_MOST = 100  # steps that are followed where a tolerance would decide
+
+
 @dataclass(frozen=True, eq=False)
 class Convergence:
     """The largest change of any unknown at every step.
@@ -48,7 +51,7 @@ def convergence(
         model, params: the compiled system and its parameters.
         rule: one with a nudge whose finders are maps (`FixedPoint`, `EulerSteps`, `NodeDescent`).
         inputs, target: one batch.
-        steps: number of steps of each phase, in place of the finders' own.
+        steps: number of steps of each phase, in place of the finders' own (100 where a tolerance decides).
         seed: of a random sign of the nudge.
 
     Raises:
@@ -57,7 +60,7 @@ def convergence(
     rule.check(model)
     inputs, target = model.check_data(inputs, target)
     finders = phase_finders(rule, model)
-    counts = [steps or f.budget or getattr(f, "steps", None) or getattr(f, "sweeps", 100) for f in finders]
+    free_steps, nudged_steps = (steps or f.budget or _MOST for f in finders)
     problem = model.problem(params, inputs, target)
     betas = nudges(rule, problem.beta.dtype, jax.random.key(seed))
     for finder in finders:
@@ -66,7 +69,7 @@ def convergence(
                 f"convergence: {type(finder).__name__} of {type(rule).__name__} takes no steps of a map; use "
                 "FixedPoint, EulerSteps or NodeDescent"
             )
-    free, nudged = _changes(problem, finders, tuple(counts), betas)
+    free, nudged = _changes(problem, finders, (free_steps, nudged_steps), betas)
     return Convergence(np.asarray(free), np.asarray(nudged), np.asarray(betas))
 
 

@@ -76,8 +76,16 @@ def noise_audit(
         errors = np.linalg.norm(rows - exact, axis=1) / size
         cosines = rows @ exact / (np.linalg.norm(rows, axis=1) * size)
         of_mean = float(np.linalg.norm(rows.mean(0) - exact) / size)
-        numbers = (errors.mean(), errors.std(), cosines.mean(), cosines.std())
-        found.append(NoisePoint(float(sigma), *(float(x) for x in numbers), of_mean))
+        found.append(
+            NoisePoint(
+                float(sigma),
+                float(errors.mean()),
+                float(errors.std()),
+                float(cosines.mean()),
+                float(cosines.std()),
+                of_mean,
+            )
+        )
     return tuple(found)
 
 
