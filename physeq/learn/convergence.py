@@ -17,7 +17,6 @@ from physeq.learn.holomorphic_ep import beside, on_circle
 from physeq.learn.rule import LearningRule, Params
 from physeq.solve.finder import Finder, largest_change
 
-
 _MOST = 100  # steps that are followed where a tolerance would decide
 
 
