@@ -12,8 +12,17 @@ from jaxtyping import Array
 
 from physeq.compile import parameter_gradient
 from physeq.errors import ModelError
-from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost, require_energy
-from physeq.solve import FixedPoint, Outside, default_finder
+from physeq.learn.rule import (
+    GradientInfo,
+    LearningRule,
+    Objective,
+    Params,
+    Phase,
+    outside_objective,
+    require_cost,
+    require_energy,
+)
+from physeq.solve import default_finder
 from physeq.solve.finder import Finder
 from physeq.solve.result import State, is_traced
 
@@ -123,10 +132,7 @@ class EquilibriumPropagation(LearningRule):
 
     @property
     def objective(self) -> Objective:
-        outside = isinstance(self.nudged or self.free, FixedPoint) and isinstance(
-            (self.nudged or self.free).nudge, Outside
-        )
-        return Objective.CURVATURE_WEIGHTED_COST if outside else Objective.COST
+        return outside_objective(self.nudged or self.free)
 
     def phases(self) -> tuple[Phase, ...]:
         return self.nudging.phases()

@@ -20,11 +20,12 @@ from physeq.learn.rule import (
     Objective,
     Params,
     Phase,
+    outside_objective,
     require_cost,
     require_energy,
     require_holomorphic,
 )
-from physeq.solve import FixedPoint, Newton, Outside, default_finder
+from physeq.solve import Newton, default_finder
 from physeq.solve.finder import Finder
 from physeq.solve.result import State, is_traced
 
@@ -71,9 +72,7 @@ class HolomorphicEP(LearningRule):
 
     @property
     def objective(self) -> Objective:
-        finder = self.nudged or self.free
-        outside = isinstance(finder, FixedPoint) and isinstance(finder.nudge, Outside)
-        return Objective.CURVATURE_WEIGHTED_COST if outside else Objective.COST
+        return outside_objective(self.nudged or self.free)
 
     def phases(self) -> tuple[Phase, ...]:
         return (

@@ -15,6 +15,7 @@ from jaxtyping import Array
 from physeq.errors import ModelError
 from physeq.solve.equilibrium import default_finder
 from physeq.solve.finder import Finder
+from physeq.solve.fixed_point import FixedPoint, Outside
 from physeq.solve.result import Equilibrium, State, raise_if_failed
 
 Params = dict[str, dict[str, Array]]
@@ -157,6 +158,18 @@ class LearningRule(ABC):
         if throw:
             raise_if_failed(info.outcome, jnp.max(info.residual), jnp.max(info.steps), type(self).__name__)
         return gradients, info
+
+
+def outside_objective(finder: Finder | None) -> Objective:
+    """Whose gradient a contrast estimates whose nudged phases run this finder; None is the model's own.
+
+    A nudge outside the map s ← F(s) − β ∂C/∂s weighs every output's error with its local curvature.
+
+    >>> outside_objective(FixedPoint(nudge=Outside())).value, outside_objective(None).value
+    ('curvature-weighted cost', 'cost')
+    """
+    outside = isinstance(finder, FixedPoint) and isinstance(finder.nudge, Outside)
+    return Objective.CURVATURE_WEIGHTED_COST if outside else Objective.COST
 
 
 @eqx.filter_jit

@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from physeq.learn.response import ResponseRule
-from physeq.learn.rule import Objective
-from physeq.solve import FixedPoint, Outside
+from physeq.learn.rule import Objective, outside_objective
 from physeq.solve.result import State
 
 
@@ -81,9 +80,7 @@ class VectorFieldEP(ResponseRule):
 
     @property
     def objective(self) -> Objective:
-        finder = self.nudged or self.free
-        outside = isinstance(finder, FixedPoint) and isinstance(finder.nudge, Outside)
-        return Objective.CURVATURE_WEIGHTED_COST if outside else Objective.COST
+        return outside_objective(self.nudged or self.free)
 
     def bias(self, model: Any) -> str | None:
         structure = model.derivation.structure
