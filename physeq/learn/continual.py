@@ -20,7 +20,7 @@ from physeq.learn.optimise import RateTable, rate_of
 from physeq.learn.rule import GradientInfo, LearningRule, Params, Phase, require_cost, require_fixed_bounds
 from physeq.solve import FixedPoint
 from physeq.solve.finder import Finder
-from physeq.solve.result import State
+from physeq.solve.result import State, outcome_of
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class ContinualRule(LearningRule):
             free=full,
             residual=jnp.stack([jnp.max(free_residual), residual]),
             steps=jnp.stack([jnp.asarray(steps, jnp.int32), jnp.asarray(self._steps.budget, jnp.int32)]),
-            outcome=jnp.max(outcome),
+            outcome=jnp.maximum(jnp.max(outcome), outcome_of(residual, None)),
             displacement=jnp.stack(jnp.broadcast_arrays(*jax.tree.leaves(apart))).max(0),
             moved=moved,
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array
 
 from physeq.compile import force_parameter_gradient
@@ -53,5 +54,9 @@ class ContinualVectorFieldEP(ContinualRule):
 
     def changes(self, problem: Any, old: State, new: State, weights: Array) -> Params:
         rest = dataclasses.replace(problem, target=None)
-        shift = jax.tree.map(lambda a, b: b - a, new, old)
-        return force_parameter_gradient(rest, old, self.weighting.weigh(rest, old, shift), weights)
+        back = jax.tree.map(jnp.subtract, old, new)
+        # 1/h of the map at (s_t, θ_t) is that of the state to which it leads without the nudge.
+        advance = self._steps.stepper(rest)
+        reached = old if advance is None else advance(old)
+        response = self.weighting.weigh(rest, reached, back)
+        return force_parameter_gradient(rest, old, response, weights)

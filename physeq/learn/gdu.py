@@ -24,10 +24,12 @@ class UpdateCurve:
     """One quantity over the steps t = 0..K−1 of the nudged phase.
 
     Attributes:
+        size: number of entries of the quantity, the batch included.
         difference, reference: root mean squares of (update + gradient) and of the gradient at every step.
         updates, gradients: some entries at every step, `(steps, entries)`: the rule's updates, and minus the gradient.
     """
 
+    size: int
     difference: np.ndarray
     reference: np.ndarray
     updates: np.ndarray
@@ -57,10 +59,10 @@ class GradientDescendingUpdates:
     steps: int
 
     def relative(self, kind: str) -> float:
-        """The relative root mean square over all "neurons" or "synapses" that have a gradient."""
+        """The relative root mean square over all entries of all "neurons" or "synapses"."""
         curves = {"neurons": self.neurons, "synapses": self.synapses}[kind].values()
-        sizes = [np.sum(c.reference**2) * c.updates.shape[1] for c in curves]
-        gaps = [np.sum(c.difference**2) * c.updates.shape[1] for c in curves]
+        sizes = [np.sum(c.reference**2) * c.size for c in curves]
+        gaps = [np.sum(c.difference**2) * c.size for c in curves]
         return float(np.sqrt(sum(gaps) / sum(sizes)))
 
 
@@ -104,7 +106,8 @@ def gradient_descending_updates(
                 size = np.sqrt(np.mean(rows[1] ** 2, 1))
                 gap = np.sqrt(np.mean((rows[0] - rows[1]) ** 2, 1))
                 picked = chosen.choice(rows[0].shape[1], min(entries, rows[0].shape[1]), replace=False)
-                found.setdefault(kind, {})[f"{owner}.{key}"] = UpdateCurve(gap, size, *(r[:, picked] for r in rows))
+                some = (row[:, picked] for row in rows)
+                found.setdefault(kind, {})[f"{owner}.{key}"] = UpdateCurve(rows[0].shape[1], gap, size, *some)
     rates = {f"{p}.{k}": v for p, own in rule.rate_tree(model).items() for k, v in own.items()}
     return GradientDescendingUpdates(found["neurons"], found["synapses"], float(beta), rates, steps)
 

@@ -219,6 +219,19 @@ def test_what_does_not_fit_is_named(change, message):
         pq.ContinualEP(**change).gradient(model, params, inputs, target)
 
 
+def test_a_nudged_phase_that_runs_away_is_an_error():
+    model, params, inputs, target = problem(prototypical)
+    outside = pq.FixedPoint(60, nudge=pq.Outside())
+    rule = pq.ContinualEP({}, 1e200, pq.OneSided(-1e10), pq.FixedPoint(60), outside)
+    with pytest.raises(pq.SolveError, match="ContinualEP diverged"):
+        rule.gradient(model, params, inputs, target)
+
+
+def test_an_outside_nudge_has_its_own_objective():
+    assert pq.ContinualEP(nudged=pq.FixedPoint(9, nudge=pq.Outside())).objective is pq.Objective.CURVATURE_WEIGHTED_COST
+    assert pq.ContinualEP().objective is pq.Objective.COST
+
+
 def test_rates_must_be_positive():
     with pytest.raises(ModelError, match="trainable=False"):
         pq.ContinualEP({"hidden": 0.0})
@@ -261,7 +274,7 @@ def numpy_c_vf(params, inputs, target, beta, eta, free, nudged, map_response=Fal
             scale = eta / (beta * len(inputs))
             dh, do = new_h - h, new_o - o
             if map_response:
-                dh, do = dh * (1 - h**2), do * (1 - o**2)
+                dh, do = dh * (1 - new_h**2), do * (1 - np.tanh(h @ w2 + b2) ** 2)
             w1, b1 = w1 + scale * inputs.T @ dh, b1 + scale * dh.sum(0)
             w2, b2 = w2 + scale * h.T @ do, b2 + scale * do.sum(0)
             back = back + scale * o.T @ dh
