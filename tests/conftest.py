@@ -1,7 +1,11 @@
 """Settings of the whole suite: double precision, no silent rank promotion, deterministic property tests."""
 
 import os
+import sys
 
+# Compiling takes most of the suite's time: without LLVM's optimisations it takes half of it. Benchmarks keep them.
+if "benchmark" not in sys.argv:
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # Before JAX is imported: a GPU, where there is one, would change rounding and timings.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
