@@ -18,8 +18,8 @@ from physeq.learn.rule import Params
 from physeq.solve import GaussianNoise
 from physeq.solve.dynamics import check_dynamics, velocity
 from physeq.solve.finder import refuse_bounds, residual_of
-from physeq.solve.langevin import brownian_terms, join_complex, split_complex
-from physeq.solve.result import State, outcome_of
+from physeq.solve.langevin import brownian_terms, integrated_outcome, join_complex, split_complex
+from physeq.solve.result import State
 
 
 class Oscillated(NamedTuple):
@@ -29,9 +29,10 @@ class Oscillated(NamedTuple):
         gradients: estimate of dL/dθ.
         last: the complex state at the end.
         mean: mean of the real part over the last period, the zeroth Fourier coefficient.
-        residual: largest last change (map) or largest |force| at the end (dynamics), per batch entry.
+        residual: the largest last change of all holds that count (map) or the largest |force| at the end (dynamics),
+            per batch entry.
         steps: of the map (the most of them), or of the integrator.
-        outcome: worst of the last period, per batch entry.
+        outcome: the worst of all holds that count, or of all periods (dynamics), per batch entry.
     """
 
     gradients: Params
@@ -57,7 +58,7 @@ class ContinuousOscillation:
         rtol, atol: of Tsitouras' 5(4) adaptive steps.
         dt: a fixed step, with Heun's method, instead of adaptive ones; needed with noise.
         noise: dx = M⁻¹f dt + σ dW on the real part, as in `Langevin`.
-        max_steps: most integration steps per period.
+        max_steps: most integration steps per period; with more the outcome is `NOT_CONVERGED`.
 
     Source: Laborieux & Zenke 2022, arXiv:2209.00530, eq. 9.
 
@@ -112,36 +113,39 @@ class ContinuousOscillation:
             return rates
 
         state = split_complex(jax.tree.map(lambda x: x.astype(complex_type), begin))
-        alone, steps = self._periods(motion, problem, {"state": state}, 0, self.discard)
+        alone, steps, reached = self._periods(motion, problem, {"state": state}, 0, self.discard)
         zero = {
             "gradient": jax.tree.map(jnp.zeros_like, problem.params),
             "mean": jax.tree.map(jnp.zeros_like, begin),
         }
-        found, more = self._periods(motion, problem, alone | zero, self.discard, self.periods)
+        found, more, complete = self._periods(motion, problem, alone | zero, self.discard, self.periods)
         kept = self.periods - self.discard
         last = join_complex(found["state"])
         residual = residual_of(at(self.periods * self.period)[0], last)
         return Oscillated(
             jax.tree.map(lambda g: g / kept, found["gradient"]), last, found["mean"], residual, steps + more,
-            outcome_of(residual, None),
+            integrated_outcome(residual, reached & complete),
         )  # fmt: skip
 
-    def _periods(self, motion: Any, problem: Any, y: Any, first: int, end: int) -> tuple[Any, Array]:
-        """Integrate from period `first` to period `end`; the mean is that of the last one."""
+    def _periods(self, motion: Any, problem: Any, y: Any, first: int, end: int) -> tuple[Any, Array, Array]:
+        """Integrate from period `first` to period `end`: what is left, the steps, and whether every period was completed.
+
+        The mean is that of the last period.
+        """
         if first == end:  # nothing to compile
-            return y, jnp.int32(0)
+            return y, jnp.int32(0), jnp.bool_(True)
 
         def one(carry, number):
-            old, count = carry
+            old, count, good = carry
             if "mean" in old:
                 old = old | {"mean": jax.tree.map(jnp.zeros_like, old["mean"])}
-            new, steps = self._period(motion, problem, old, number)
-            return (new, count + steps), None
+            new, steps, complete = self._period(motion, problem, old, number)
+            return (new, count + steps, good & complete), None
 
-        (y, steps), _ = jax.lax.scan(one, (y, jnp.int32(0)), jnp.arange(first, end))
-        return y, steps
+        carry, _ = jax.lax.scan(one, (y, jnp.int32(0), jnp.bool_(True)), jnp.arange(first, end))
+        return carry
 
-    def _period(self, motion: Any, problem: Any, y: Any, number: Array) -> tuple[Any, Array]:
+    def _period(self, motion: Any, problem: Any, y: Any, number: Array) -> tuple[Any, Array, Array]:
         # Every period is one integration over [0, T], the nudge being periodic.
         drift = diffrax.ODETerm(lambda t, v, _: motion(t, v))
         terms: Any = drift
@@ -164,4 +168,6 @@ class ContinuousOscillation:
             max_steps=math.ceil(self.period / self.dt) + 2 if self.dt is not None else self.max_steps,
             throw=False,
         )
-        return jax.tree.map(lambda x: x[-1], solution.ys), solution.stats["num_steps"].astype(jnp.int32)
+        complete = solution.result == diffrax.RESULTS.successful
+        last = jax.tree.map(lambda x: x[-1], solution.ys)
+        return last, solution.stats["num_steps"].astype(jnp.int32), complete

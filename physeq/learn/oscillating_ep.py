@@ -91,6 +91,14 @@ class OscillatingEP(LearningRule):
             return (Phase("oscillating, t = 0 … T", "r e^{iωt}", None, "e^{−iωt}/(T r)"),)
         return (Phase("oscillating, k = 0 … N−1", "r e^{2πik/N}", None, "e^{−2πik/N}/(N r)"),)
 
+    def bias(self, model: Any) -> str | None:
+        if self.oscillation is None:
+            return None
+        return (
+            f"the state follows the nudge of period {self.oscillation.period:g} with a lag, which leaves an error of "
+            "O(ω²), ω = 2π/period, at every radius; a longer period lowers it"
+        )
+
     def check(self, model: Any) -> None:
         require_cost(model, "OscillatingEP")
         require_energy(model, "OscillatingEP", "AsymmetricEP or DyadicEP")
@@ -155,12 +163,13 @@ class OscillatingEP(LearningRule):
             return jax.lax.scan(point, state, (circle.betas, numbers))
 
         def counted(carry, number):
-            state, total, *_ = carry
+            state, total, _, worst, failed = carry
             last, (states, changes, outcomes) = period(state, number)
             # One contraction per period: the points' states are stacked, no more of them are kept.
             total = jax.tree.map(jnp.add, total, contrast(everywhere, states, circle.weights))
             mean = jax.tree.map(lambda x: jnp.mean(x.real, 0), states)
-            return (last, total, mean, changes[-1], jnp.max(outcomes, 0)), None
+            worst = jnp.maximum(worst, jnp.max(changes, 0))
+            return (last, total, mean, worst, jnp.maximum(failed, jnp.max(outcomes, 0))), None
 
         state = jax.tree.map(lambda x: x.astype(circle.betas.dtype), begin)
         if self.discard:

@@ -16,7 +16,7 @@ from physeq.errors import ModelError
 from physeq.solve.dynamics import check_dynamics, velocity
 from physeq.solve.finder import Finder, refuse_bounds, residual_of
 from physeq.solve.noise import GaussianNoise, noise_key
-from physeq.solve.result import State, outcome_of
+from physeq.solve.result import Outcome, State, outcome_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,14 @@ class Langevin(Finder):
         )
         last = join_complex(jax.tree.map(lambda x: x[-1], solution.ys["state"]))
         residual = residual_of(problem, last)
-        return last, residual, solution.stats["num_steps"].astype(jnp.int32), outcome_of(residual, None)
+        outcome = integrated_outcome(residual, solution.result == diffrax.RESULTS.successful)
+        return last, residual, solution.stats["num_steps"].astype(jnp.int32), outcome
+
+
+def integrated_outcome(residual: Array, complete: Any) -> Array:
+    """Outcome codes of an integration over a fixed time: `NOT_CONVERGED` where it ended before that time."""
+    code = outcome_of(residual, None)
+    return jnp.where(complete, code, jnp.maximum(code, jnp.int32(Outcome.NOT_CONVERGED)))
 
 
 def brownian_terms(noise: GaussianNoise, problem: Any, y: Any, duration: float, dt: float) -> diffrax.ControlTerm:

@@ -161,6 +161,33 @@ def test_the_continuous_mean_is_the_free_state_and_fixed_steps_agree(moving):
     assert list(np.asarray(fixed_info.steps)) == [0, 1200]
 
 
+@pytest.mark.parametrize("discard", [0, 1], ids=["counted", "discarded"])
+def test_a_period_cut_short_fails(moving, discard):
+    model, params, _ = moving
+    cut = oscillating(60.0, 2, discard, max_steps=10)
+    with pytest.raises(pq.SolveError, match="not converged"):
+        cut.gradient(model, params, X, TARGET)
+    found, info = cut.gradient(model, params, X, TARGET, throw=False)
+    assert int(info.outcome) == pq.Outcome.NOT_CONVERGED
+
+
+def test_the_lag_is_named_as_a_bias(mapped, moving):
+    assert pq.OscillatingEP().bias(mapped[0]) is None
+    assert "O(ω²)" in oscillating(10.0, 1).bias(moving[0])
+
+
+def test_evidence_is_the_worst_of_all_holds(mapped):
+    """The first hold, from the start values, moves most; one that misses its tolerance fails the estimate."""
+    model, params, _ = mapped
+    one, info = pq.OscillatingEP(0.1, points=2, periods=1, steps=1).gradient(model, params, X, TARGET)
+    _, many = pq.OscillatingEP(0.1, points=2, periods=9, steps=1).gradient(model, params, X, TARGET)
+    assert float(many.residual[1]) == float(info.residual[1]) > 1e-2
+    # From rest, with a tolerance that the first hold alone misses.
+    late = pq.OscillatingEP(0.1, points=2, periods=9, steps=12, tolerance=1e-4)
+    _, info = late.gradient(model, params, X, TARGET, throw=False)
+    assert int(info.outcome) == pq.Outcome.NOT_CONVERGED
+
+
 def test_langevin_noise_leaves_no_bias(moving):
     model, params, reference = moving
     rule = oscillating(40.0, 2, 1, dt=0.2, noise=pq.GaussianNoise(0.02))
