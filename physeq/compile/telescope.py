@@ -37,9 +37,7 @@ def energy_products(lowered: Lowered, wirings: Mapping[str, Any]) -> dict[str, d
     """
     found: dict[str, dict[str, tuple[Product, ...]]] = {}
     for name, p in linear_parameters(lowered, wirings):
-        terms = lowered.elements[name].form.energy_terms or ()
-        if all(t.coefficient == p or not t.coefficient.has(p) for t in terms):
-            found.setdefault(name, {})[p.name] = lowered.elements[name].parameter_products[p]
+        found.setdefault(name, {})[p.name] = lowered.elements[name].parameter_products[p]
     return found
 
 

@@ -17,7 +17,16 @@ from physeq.compile.telescope import moving_problem
 from physeq.errors import InternalError, ModelError
 from physeq.learn.equilibrium_propagation import OneSided, RandomSign
 from physeq.learn.optimise import RateTable, rate_of
-from physeq.learn.rule import GradientInfo, LearningRule, Params, Phase, require_cost, require_fixed_bounds
+from physeq.learn.rule import (
+    GradientInfo,
+    LearningRule,
+    Objective,
+    Params,
+    Phase,
+    outside_objective,
+    require_cost,
+    require_fixed_bounds,
+)
 from physeq.solve import FixedPoint
 from physeq.solve.finder import Finder
 from physeq.solve.result import State, outcome_of
@@ -53,6 +62,10 @@ class ContinualRule(LearningRule):
                     f"{type(self).__name__}: the rate of {name!r} must be a positive number, got {rate!r}; declare a "
                     "parameter with trainable=False to keep it"
                 )
+
+    @property
+    def objective(self) -> Objective:
+        return outside_objective(self._steps)
 
     @property
     def moves_weights(self) -> bool:
