@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from physeq.errors import ModelError
-from physeq.learn.response import force_finder, require_transposable, response_gradient, response_info
+from physeq.learn.phases import phase_info
+from physeq.learn.response import force_finder, require_transposable, response_gradient
 from physeq.learn.rule import (
     Contrasted,
     GradientInfo,
@@ -89,4 +90,4 @@ class DyadicEP(LearningRule):
         difference, *evidence = difference_finder.find(pulled, jax.tree.map(jnp.zeros_like, mean[0]))
         gradients = response_gradient(problem, mean[0], jax.tree.map(lambda d: d / beta, difference))
         size = jax.tree.map(lambda d: jnp.max(jnp.abs(d), -1), difference)
-        return gradients, response_info(problem, mean, tuple(evidence), size)
+        return gradients, phase_info(problem, mean, evidence, size)

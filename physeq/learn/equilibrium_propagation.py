@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from physeq.compile import parameter_gradient
 from physeq.errors import ModelError
+from physeq.learn.phases import Phases, phase_info, run_phases
 from physeq.learn.rule import (
     GradientInfo,
     LearningRule,
@@ -152,47 +153,15 @@ class EquilibriumPropagation(LearningRule):
 
     def solve_phases(self, model, params, inputs, target, *, key=None, start=None) -> Phases:
         """Run the free and the nudged phases; the nudged ones all at once, along a leading axis of the batch."""
-        free_finder, nudged_finder = self._finders(model)
         problem = model.problem(params, inputs, target)
-        keys = (None, None) if key is None else (jax.random.fold_in(key, 1), jax.random.fold_in(key, 2))
-        rest = dataclasses.replace(problem, target=None, key=keys[0])
-        free = free_finder.find(rest, problem.start(start, problem.beta.dtype))
-        betas, weights, free_weight = self.nudging.betas(key, problem.beta.dtype)
-        count = betas.shape[0]
-        lead = (count, *(1 for _ in problem.batch))
-        nudged = dataclasses.replace(problem, beta=betas.reshape(lead), batch=(count, *problem.batch), key=keys[1])
-        begin = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), free[0])
-        return Phases(problem, nudged, free, nudged_finder.find(nudged, begin), betas, weights, free_weight)
+        return run_phases(problem, self.nudging, self._finders(model), key=key, start=start)
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         p = self.solve_phases(model, params, inputs, target, key=key, start=start)
-        free, residual, steps, outcome = p.free
-        states, nudged_residual, nudged_steps, nudged_outcome = p.nudged
+        free, (states, *evidence) = p.free[0], p.nudged
         gradients = _contrast(p.nudged_problem, p.problem, states, free, p.betas, p.weights, p.free_weight)
         moved = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b), axis=(0, -1)), states, free)
-        cost, full = p.problem.cost_evaluator, p.problem.full(free)
-        info = GradientInfo(
-            cost=jnp.mean(cost.value(full, params, p.problem.target)),
-            prediction=cost.prediction(full, params),
-            free=full,
-            residual=jnp.stack([jnp.max(residual), jnp.max(nudged_residual)]),
-            steps=jnp.stack([jnp.asarray(steps, jnp.int32), jnp.asarray(nudged_steps, jnp.int32)]),
-            outcome=jnp.maximum(jnp.max(outcome), jnp.max(nudged_outcome)),
-            displacement=jnp.stack(jnp.broadcast_arrays(*jax.tree.leaves(moved))).max(0),
-        )
-        return gradients, info
-
-
-class Phases(NamedTuple):
-    """What the phases left: problems, (state, residual, steps, outcome) of each, nudges and weights."""
-
-    problem: Any
-    nudged_problem: Any
-    free: tuple
-    nudged: tuple
-    betas: Array
-    weights: Array
-    free_weight: Array | None
+        return gradients, phase_info(p.problem, p.free, evidence, moved)
 
 
 def _contrast(nudged: Any, problem: Any, states: State, free: State, betas, weights, free_weight) -> Params:

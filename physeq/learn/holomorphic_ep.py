@@ -14,6 +14,7 @@ from jaxtyping import Array
 
 from physeq.compile import parameter_gradient
 from physeq.errors import ModelError
+from physeq.learn.phases import phase_info
 from physeq.learn.rule import (
     GradientInfo,
     LearningRule,
@@ -120,21 +121,11 @@ class HolomorphicEP(LearningRule):
         keys = (None, None) if key is None else tuple(jax.random.split(key))
         circle = self.circle(problem.beta.dtype, halved=getattr(nudged_finder, "noise", None) is None)
         rest = dataclasses.replace(problem, target=None, key=keys[0])
-        free, residual, steps, outcome = free_finder.find(rest, problem.start(start, problem.beta.dtype))
+        free = free_finder.find(rest, problem.start(start, problem.beta.dtype))
         nudged = on_circle(problem, circle.betas, keys[1])
-        states, *evidence = nudged_finder.find(nudged, beside(nudged, free))
-        moved = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b), axis=(0, -1)), states, free)
-        cost, full = problem.cost_evaluator, problem.full(free)
-        info = GradientInfo(
-            cost=jnp.mean(cost.value(full, params, problem.target)),
-            prediction=cost.prediction(full, params),
-            free=full,
-            residual=jnp.stack([jnp.max(residual), jnp.max(evidence[0])]),
-            steps=jnp.stack([jnp.asarray(steps, jnp.int32), jnp.asarray(evidence[1], jnp.int32)]),
-            outcome=jnp.maximum(jnp.max(outcome), jnp.max(evidence[2])),
-            displacement=jnp.stack(jnp.broadcast_arrays(*jax.tree.leaves(moved))).max(0),
-        )
-        return contrast(nudged, states, circle.weights), info
+        states, *evidence = nudged_finder.find(nudged, beside(nudged, free[0]))
+        moved = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b), axis=(0, -1)), states, free[0])
+        return contrast(nudged, states, circle.weights), phase_info(problem, free, evidence, moved)
 
 
 class Circle(NamedTuple):

@@ -9,22 +9,24 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
 
 from physeq.compile import force_parameter_gradient
 from physeq.errors import ModelError
-from physeq.learn.equilibrium_propagation import Centered, Nudging, Phases
+from physeq.learn.equilibrium_propagation import Centered, Nudging
+from physeq.learn.phases import Phases, phase_info, run_phases
 from physeq.learn.rule import (
     Contrasted,
     GradientInfo,
     LearningRule,
+    Objective,
     Params,
     Phase,
+    outside_objective,
     require_cost,
     require_fixed_bounds,
     require_no_bounds,
 )
-from physeq.solve import DenseDirect, FixedPoint, LinearSolve, Minimise, Newton, NodeDescent, Outside, default_finder
+from physeq.solve import DenseDirect, LinearSolve, Minimise, Newton, NodeDescent, default_finder
 from physeq.solve.finder import Finder
 from physeq.solve.result import State
 
@@ -70,18 +72,10 @@ class ResponseRule(LearningRule):
 
     def solve_phases(self, model, params, inputs, target, *, key=None, start=None) -> Phases:
         """Run the free and the nudged phases; the nudged ones all at once, along a leading axis of the batch."""
-        free_finder, nudged_finder = self._finders(model)
         problem = model.problem(params, inputs, target)
-        keys = (None, None) if key is None else (jax.random.fold_in(key, 1), jax.random.fold_in(key, 2))
-        rest = dataclasses.replace(problem, target=None, key=keys[0])
-        free = free_finder.find(rest, problem.start(start, problem.beta.dtype))
-        betas, weights, free_weight = self.nudging.betas(key, problem.beta.dtype)
-        count = betas.shape[0]
-        lead = (count, *(1 for _ in problem.batch))
-        nudged = dataclasses.replace(problem, beta=betas.reshape(lead), batch=(count, *problem.batch), key=keys[1])
-        nudged = self.nudged_problem(nudged, free[0])
-        begin = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), free[0])
-        return Phases(problem, nudged, free, nudged_finder.find(nudged, begin), betas, weights, free_weight)
+        return run_phases(
+            problem, self.nudging, self._finders(model), key=key, start=start, nudged_problem=self.nudged_problem
+        )
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         p = self.solve_phases(model, params, inputs, target, key=key, start=start)
@@ -90,9 +84,8 @@ class ResponseRule(LearningRule):
         rest = dataclasses.replace(p.problem, target=None)
         weighed = self.weigh(rest, p.free[0], response)
         displacement = jax.tree.map(lambda x: jnp.max(jnp.abs(x), axis=(0, -1)), moved)
-        return response_gradient(p.problem, p.free[0], weighed), response_info(
-            p.problem, p.free, p.nudged[1:], displacement
-        )
+        gradients = response_gradient(p.problem, p.free[0], weighed)
+        return gradients, phase_info(p.problem, p.free, p.nudged[1:], displacement)
 
 
 def response_gradient(problem: Any, free: State, response: State) -> Params:
@@ -104,22 +97,6 @@ def response_gradient(problem: Any, free: State, response: State) -> Params:
         full, cost = problem.full(free), problem.cost_evaluator
         gradients["readout"] = cost.parameter_gradient(full, problem.params, problem.target, weights)
     return gradients
-
-
-def response_info(problem: Any, free: tuple, evidence: tuple, displacement: State) -> GradientInfo:
-    """What was seen; `evidence` is (residual, steps, outcome) of the nudged phases."""
-    state, residual, steps, outcome = free
-    cost, full = problem.cost_evaluator, problem.full(state)
-    worst: Array = jnp.stack(jnp.broadcast_arrays(*jax.tree.leaves(displacement))).max(0)
-    return GradientInfo(
-        cost=jnp.mean(cost.value(full, problem.params, problem.target)),
-        prediction=cost.prediction(full, problem.params),
-        free=full,
-        residual=jnp.stack([jnp.max(residual), jnp.max(evidence[0])]),
-        steps=jnp.stack([jnp.asarray(steps, jnp.int32), jnp.asarray(evidence[1], jnp.int32)]),
-        outcome=jnp.maximum(jnp.max(outcome), jnp.max(evidence[2])),
-        displacement=worst,
-    )
 
 
 def require_transposable(model: Any, rule: str) -> None:
@@ -146,14 +123,14 @@ def force_finder(rule: str, chosen: Finder | None, default: Finder) -> Finder:
         ModelError: the chosen finder does not see those forces, or adds the nudge outside of the local equilibrium.
     """
     if chosen is None:
-        outside = isinstance(default, FixedPoint) and isinstance(default.nudge, Outside)
-        return default if follows_forces(default) and not outside else Newton()
+        inside = outside_objective(default) is Objective.COST
+        return default if follows_forces(default) and inside else Newton()
     if not follows_forces(chosen):
         raise ModelError(
             f"{rule}: nudged={chosen!r} does not see the force that the rule adds; use Newton(), FixedPoint(...), "
             "EulerSteps(...) or Relaxation(...)"
         )
-    if isinstance(chosen, FixedPoint) and isinstance(chosen.nudge, Outside):
+    if outside_objective(chosen) is not Objective.COST:
         raise ModelError(
             f"{rule}: the force that the rule adds belongs inside the local equilibrium; use FixedPoint(nudge=Inside())"
         )

@@ -97,6 +97,11 @@ class LearningRule(ABC):
         return Contrasted.ENERGY
 
     @property
+    def measures_response(self) -> bool:
+        """Whether the response of the state is what is contrasted, in place of ∂F/∂θ."""
+        return self.contrasted is Contrasted.RESPONSE
+
+    @property
     def moves_weights(self) -> bool:
         """Whether weights move inside a phase, at rates of the rule's own; `fit` then keeps `GradientInfo.moved`."""
         return False

@@ -20,6 +20,11 @@ class ForceResponse:
     For prototypical units with directed synapses Δw_ij ∝ (s_j^β − s_j⁰) s_i, without ρ′: the rule of C-VF.
     """
 
+    @property
+    def over_curvature(self) -> bool:
+        """Whether responses are divided by the local curvature."""
+        return False
+
     def weigh(self, problem: Any, free: State, response: State) -> State:
         """The displacement itself."""
         return response
@@ -35,6 +40,11 @@ class MapResponse:
 
     For prototypical units 1/h = ρ′: the general vector-field rule for s_{t+1} = F(s_t).
     """
+
+    @property
+    def over_curvature(self) -> bool:
+        """Whether responses are divided by the local curvature."""
+        return True
 
     def weigh(self, problem: Any, free: State, response: State) -> State:
         """The displacement over the local curvature."""

@@ -46,7 +46,7 @@ _STORED = (
 def continual(names: Names, rule: Any) -> list[Block]:
     """The blocks of a rule whose weights move inside the nudged phase."""
     finder = rule.free if rule.nudged is None else rule.nudged
-    response = rule.contrasted.name == "RESPONSE"
+    response = rule.measures_response
     blocks: list[Block] = [*objective(names, rule), _phase_table(names, rule, finder)]
     blocks += random_sign(names, rule.phases())
     _length(names, finder.budget)
@@ -199,7 +199,7 @@ def _scaled(factor: sp.Expr, change: sp.Expr) -> sp.Expr:
 
 def _weights(names: Names, rule: Any) -> tuple[Weight, list[Block]]:
     """x(t+1) − x(t) of a slot's unknown; over the local curvature at step t for the weighting of the map."""
-    t, mapped = step(names), type(rule.weighting).__name__ == "MapResponse"
+    t, mapped = step(names), rule.weighting.over_curvature
 
     def weigh(form: PlacementForm, slot: Slot) -> sp.Expr:
         x = form.unknowns[slot]

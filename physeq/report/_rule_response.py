@@ -78,8 +78,8 @@ def general(
 
 def weights(names: Names, rule: Any) -> tuple[Weight, list[Block]]:
     """What the rule weighs ∂f/∂p with, from its field `weighting`; and the equations that this needs."""
-    mapped = type(getattr(rule, "weighting", None)).__name__ == "MapResponse"
-    if not mapped:
+    weighting = getattr(rule, "weighting", None)
+    if weighting is None or not weighting.over_curvature:
         return lambda form, slot: _companion(names, "response", slot, response_symbol), []
     blocks: list[Block] = [
         Paragraph("The weighting of the map divides every response by the local curvature at the free state:"),

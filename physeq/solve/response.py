@@ -31,8 +31,7 @@ def linearised(problem: Problem, free: State) -> tuple[Callable[[State], State],
     def masked(v: State) -> State:
         return {g: {k: rest.mask(g, k, x) for k, x in own.items()} for g, own in v.items()}
 
-    force, forward = jax.linearize(rest.force, free)
-    del force
+    _, forward = jax.linearize(rest.force, free)
     backward = jax.linear_transpose(forward, free)
     return lambda v: forward(masked(v)), lambda v: masked(backward(v)[0])
 
