@@ -13,9 +13,11 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.errors import ModelError
-from physeq.learn.exact import ImplicitDifferentiation
+from physeq.learn.continuous_oscillation import ContinuousOscillation
+from physeq.learn.oscillating_ep import OscillatingEP
 from physeq.learn.rule import LearningRule, Params
-from physeq.learn.tight import flat_trainable, polish_finder
+from physeq.learn.setting import Setting
+from physeq.learn.tight import flat_trainable
 from physeq.solve import GaussianNoise
 from physeq.solve.finder import Finder
 
@@ -48,24 +50,25 @@ def noise_audit(
 
     Args:
         model, params: the compiled system and its parameters.
-        rule: a rule whose finders can have noise (`FixedPoint`, `EulerSteps` with a fixed number of steps).
+        rule: a rule whose finders can have noise (`FixedPoint`, `EulerSteps` with a fixed number of steps, `Langevin`),
+            `OscillatingEP` without a tolerance, or a rule that adds to one of these.
         inputs, target: one batch.
         sigmas: σ of `GaussianNoise`, in the units of the finder.
         draws: estimates per σ.
         seed: of the noise.
 
     Raises:
-        ModelError: the rule does not fit the model, or none of its finders can have noise.
+        ModelError: the rule does not fit the model, nothing in it can have noise, or the exact gradient vanishes here.
+        SolveError: the free equilibrium cannot be found to rounding.
     """
     rule.check(model)
     inputs, target = model.check_data(inputs, target)
-    if not _noisy_fields(rule):
+    if with_noise(rule, GaussianNoise(0.0)) is rule:
         raise ModelError(
-            f"noise_audit: no finder of {type(rule).__name__} can have noise; give it FixedPoint(steps) or "
-            "EulerSteps(dt, steps) for its free and nudged phases"
+            f"noise_audit: nothing in {type(rule).__name__} can have noise; give it FixedPoint(steps), "
+            "EulerSteps(dt, steps) or Langevin(duration, dt) for its phases, and no tolerance"
         )
-    exact_rule = ImplicitDifferentiation(polish_finder(model), rule.objective)
-    exact = flat_trainable(model, exact_rule.gradient(model, params, inputs, target, throw=False)[0])
+    exact = Setting(model, params, inputs, target).exact(rule.objective)[1]
     keys = jax.random.split(jax.random.key(seed), draws)
     found = []
     for sigma in sigmas:
@@ -89,21 +92,30 @@ def noise_audit(
     return tuple(found)
 
 
-def _noisy_fields(rule: LearningRule) -> list[str]:
-    values = {f.name: getattr(rule, f.name) for f in dataclasses.fields(rule)}
-    return [
-        name
-        for name, value in values.items()
-        if isinstance(value, Finder)
-        and value.budget is not None
-        and "noise" in {f.name for f in dataclasses.fields(value)}
-    ]
+def with_noise(part: Any, noise: GaussianNoise) -> Any:
+    """A rule, or a part of one, with noise wherever it can have it; the same object where it cannot.
+
+    A tolerance is never met with noise, so that what has one stays without.
+    """
+    changes: dict[str, Any] = {}
+    for f in dataclasses.fields(part):
+        value = getattr(part, f.name)
+        if isinstance(value, LearningRule | Finder | ContinuousOscillation):
+            noisy = with_noise(value, noise)
+            if noisy is not value:
+                changes[f.name] = noisy
+    if _takes_noise(part):
+        changes["noise"] = noise
+    return dataclasses.replace(part, **changes) if changes else part
 
 
-def with_noise(rule: LearningRule, noise: GaussianNoise) -> LearningRule:
-    """The rule with noise in every phase whose finder can have it."""
-    changes: dict[str, Any] = {n: dataclasses.replace(getattr(rule, n), noise=noise) for n in _noisy_fields(rule)}
-    return dataclasses.replace(rule, **changes)
+def _takes_noise(part: Any) -> bool:
+    if isinstance(part, OscillatingEP) and part.oscillation is not None:
+        return False  # its oscillation has noise of its own
+    if isinstance(part, ContinuousOscillation):
+        return part.dt is not None
+    has_field = any(f.name == "noise" for f in dataclasses.fields(part))
+    return has_field and getattr(part, "tolerance", None) is None
 
 
 @eqx.filter_jit

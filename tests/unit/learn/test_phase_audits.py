@@ -10,6 +10,8 @@ import zoo
 
 import physeq as pq
 from physeq.errors import ModelError
+from physeq.learn.noise_audit import with_noise
+from physeq.learn.setting import Setting
 from physeq.report import audit_plots
 
 needs_matplotlib = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib is optional")
@@ -94,6 +96,49 @@ def test_noise_adds_error_in_proportion_and_little_bias():
     assert high.error_of_mean < 0.4 * high.relative_error
     with pytest.raises(ModelError, match="can have noise"):
         pq.noise_audit(model, params, pq.EquilibriumPropagation(free=pq.Newton()), inputs, target)
+
+
+NOISY = {
+    "oscillating": pq.OscillatingEP(0.3, points=4, periods=2, steps=20),
+    "langevin": pq.EquilibriumPropagation(pq.Centered(0.3), pq.Langevin(20.0, 0.2), pq.Langevin(20.0, 0.2)),
+    "homeostasis": pq.JacobianHomeostasis(pq.EquilibriumPropagation(pq.Centered(0.3), *MAP), strength=0.0),
+    "continued": pq.HolomorphicEP(0.3, 4, pq.FixedPoint(40), pq.Continuation(2, pq.FixedPoint(20))),
+}
+
+
+@pytest.mark.parametrize("name", NOISY)
+def test_noise_reaches_every_rule_that_can_have_it(name):
+    model, params, inputs, target = case("layered" if name == "langevin" else "prototypical")
+    quiet, loud = pq.noise_audit(model, params, NOISY[name], inputs, target, sigmas=[0.0, 0.02], draws=6)
+    assert quiet.relative_error_std < 1e-9 and quiet.relative_error < 0.2
+    assert loud.relative_error_std > 1e-3
+
+
+def test_a_tolerance_and_adaptive_steps_keep_noise_out():
+    model, params, inputs, target = case("prototypical")
+    settles = pq.FixedPoint(40, 1e-9)
+    rules = (
+        pq.EquilibriumPropagation(pq.Centered(0.3), settles, settles),
+        pq.OscillatingEP(0.3, points=4, tolerance=1e-9),
+    )
+    for rule in rules:
+        with pytest.raises(ModelError, match="can have noise"):
+            pq.noise_audit(model, params, rule, inputs, target)
+    fixed, adaptive = (pq.OscillatingEP(oscillation=pq.ContinuousOscillation(9.0, dt=dt)) for dt in (0.1, None))
+    noise = pq.GaussianNoise(0.1)
+    assert with_noise(adaptive, noise) is adaptive
+    assert with_noise(fixed, noise).oscillation.noise == noise and with_noise(fixed, noise).noise is None
+
+
+def test_the_reference_of_noise_is_the_audits_own(monkeypatch):
+    """The equilibrium that the model's own finder reaches, not that of Newton's method from the start values."""
+    model, params, inputs, target = case("prototypical")
+    rule = pq.EquilibriumPropagation(pq.Centered(0.1), *MAP)
+    asked = []
+    plain = Setting.exact
+    monkeypatch.setattr(Setting, "exact", lambda self, objective: asked.append(objective) or plain(self, objective))
+    pq.noise_audit(model, params, rule, inputs, target, sigmas=[0.0], draws=1)
+    assert asked == [pq.Objective.COST]
 
 
 @needs_matplotlib
