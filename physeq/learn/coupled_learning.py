@@ -84,7 +84,7 @@ class CoupledLearning(LearningRule):
         return _finders(self, model)[0]
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
-        return _estimate(self, self.eta, model, params, inputs, target, start)
+        return _estimate(self, self.eta, model, params, inputs, target, key, start)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class ContrastiveLearning(LearningRule):
         return _finders(self, model)[0]
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
-        return _estimate(self, 1.0, model, params, inputs, target, start)
+        return _estimate(self, 1.0, model, params, inputs, target, key, start)
 
 
 def _finders(rule: CoupledLearning | ContrastiveLearning, model: Any) -> tuple[Finder, Finder]:
@@ -146,14 +146,15 @@ def _check(rule: CoupledLearning | ContrastiveLearning, model: Any) -> None:
         finder.check(model)
 
 
-def _estimate(rule, eta, model, params, inputs, target, start: State | None) -> tuple[Params, GradientInfo]:
+def _estimate(rule, eta, model, params, inputs, target, key, start: State | None) -> tuple[Params, GradientInfo]:
     free_finder, clamped_finder = _finders(rule, model)
     problem = model.problem(params, inputs, target)
-    rest = dataclasses.replace(problem, target=None)
+    keys = (None, None) if key is None else tuple(jax.random.split(key))
+    rest = dataclasses.replace(problem, target=None, key=keys[0])
     free, residual, steps, outcome = free_finder.find(rest, problem.start(start, problem.beta.dtype))
     full, cost = problem.full(free), problem.cost_evaluator
     found = cost.outputs_of(full)
-    held = hold_outputs(problem, found + eta * (problem.target - found))
+    held = hold_outputs(dataclasses.replace(problem, key=keys[1]), found + eta * (problem.target - found))
     clamped, held_residual, held_steps, held_outcome = clamped_finder.find(held, held.insert(free))
     moved = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b), axis=-1), clamped, free)
     info = GradientInfo(

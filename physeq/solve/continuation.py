@@ -56,7 +56,9 @@ class Continuation(Finder):
             # Extrapolated along the ray; in the first part both states are the free one.
             begin = problem.insert(jax.tree.map(lambda a, b: 2 * a - b, old, before))
             share = (part + 1).astype(jnp.finfo(problem.beta.dtype).dtype) / self.steps
-            ahead = dataclasses.replace(problem, beta=problem.beta * share)
+            # Parts with noise draw apart.
+            key = None if problem.key is None else jax.random.fold_in(problem.key, part)
+            ahead = dataclasses.replace(problem, beta=problem.beta * share, key=key)
             new, residual, used, code = self.finder.find(ahead, begin)
             return new, old, residual, steps + jnp.asarray(used, jnp.int32), jnp.maximum(outcome, code)
 

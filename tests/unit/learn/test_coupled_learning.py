@@ -279,6 +279,22 @@ def test_eta_is_a_share_of_the_way(eta):
         pq.CoupledLearning(eta)
 
 
+@pytest.mark.parametrize("rule", [pq.CoupledLearning, pq.ContrastiveLearning])
+def test_noisy_phases_draw_apart(rule):
+    """Nothing left to learn without noise; with it, one draw for both phases would cancel in part."""
+    model, inputs = zoo.compiled("prototypical"), zoo.data("prototypical", 2, (4,))[0]
+    params = model.init_parameters(jax.random.key(0))
+    step = pq.FixedPoint(30, noise=pq.GaussianNoise(0.05))
+    target = np.full((4, model.equilibrium(params, inputs)["output"]["s"].shape[-1]), 0.5)
+    noisy = rule(free=step, clamped=step)
+    first, again, other = (
+        flat_trainable(model, noisy.gradient(model, params, inputs, target, key=jax.random.key(k))[0])
+        for k in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert relative(first, other) > 1e-3
+
+
 def test_frozen_weights_have_no_differences():
     with pytest.raises(pq.ModelError, match="weights are frozen"):
         pq.FiniteDifferences(of=pq.Objective.STIFFNESS_WEIGHTED_COST)
