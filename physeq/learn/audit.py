@@ -206,7 +206,7 @@ def _runner(model, rule, where, params, inputs, target, free, key):
                 traced = False
         if not traced:
             gradients, info = estimate(beta)
-        return gradients, settled(info.outcome, info.residual, info.free)
+        return gradients, settled(info.outcome, info.residual, info.free, budget=not rule.moves_weights)
 
     return run
 

@@ -105,9 +105,15 @@ def _longer(finder: Finder) -> Finder:
     return dataclasses.replace(finder, **{name: max(_LONG, getattr(finder, name))})
 
 
-def settled(outcome: Array, residual: Array, state: Any) -> bool:
-    """Whether a solve is as good as rounding allows, even where it missed an unreachable tolerance."""
-    if int(jnp.max(outcome)) <= Outcome.BUDGET:
+def settled(outcome: Array, residual: Array, state: Any, *, budget: bool = True) -> bool:
+    """Whether a solve is as good as rounding allows, even where it missed an unreachable tolerance.
+
+    Args:
+        outcome, residual, state: what the solve left.
+        budget: whether a fixed number of steps is enough by itself, as where the budget defines the estimate. Where it
+            only stands for the limit of many steps, as in rules that move weights, the residual decides.
+    """
+    if int(jnp.max(outcome)) <= (Outcome.BUDGET if budget else Outcome.CONVERGED):
         return True
     size = 1.0 + max((float(jnp.max(jnp.abs(x), initial=0.0)) for x in jax.tree.leaves(state)), default=0.0)
     worst = float(jnp.max(residual))

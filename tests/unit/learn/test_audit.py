@@ -91,6 +91,18 @@ def test_nudges_that_do_not_settle_are_left_out(smooth):
     assert found.curve[0].relative_error is None and found.curve[1].relative_error < 1e-3
 
 
+def test_weights_that_move_before_the_phases_settle_are_left_out(smooth, monkeypatch):
+    """Long phases stand for settled ones; where they are not, a fixed number of steps is no excuse."""
+    model, params, x, y = smooth
+    rule = pq.ContinualEP({}, 0.01, pq.OneSided(0.1), pq.FixedPoint(9), pq.FixedPoint(5))
+    assert pq.audit(model, params, rule, x, y, betas=[1e-3]).best is not None
+    monkeypatch.setattr("physeq.learn.tight._LONG", 5)
+    assert pq.audit(model, params, rule, x, y, betas=[1e-3]).best is None
+    # Of backpropagation through time the budget is the definition.
+    through_time = pq.BackpropagationThroughTime(pq.FixedPoint(5))
+    assert pq.audit(model, params, through_time, x, y).best is not None
+
+
 def test_to_dict_has_the_contract(smooth):
     model, params, x, y = smooth
     record = pq.audit(model, params, pq.EquilibriumPropagation(), x, y, betas=[1e-2, 1e-3]).to_dict()
