@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from physeq.checking import VariantCheck, budget_finder, label, probe
+from physeq.checked_rules import budget_finder, label
+from physeq.checking import VariantCheck, probe
 from physeq.errors import ModelError, PhyseqError
 from physeq.learn import (
     Centered,
@@ -76,7 +77,7 @@ class CheckPictures:
 
     def _errors(self, path: Path) -> Path | None:
         curves = {
-            label(one.rule): [(p.beta, p.relative_error) for p in one.curve if p.beta and p.relative_error]
+            label(one.rule): [(p.beta, p.relative_error, p.cosine) for p in one.curve if p.beta and p.relative_error]
             for one in self.check.audits
             if one.admissible
         }
@@ -97,8 +98,9 @@ class CheckPictures:
         found = next((one.holomorphic for one in self.check.audits if one.holomorphic is not None), None)
         if found is None:
             return None
-        lines: dict[str, list[tuple[float, float]]] = {
-            f"holomorphic, r = {found.radius:.2g}": [(p.points, p.relative_error) for p in found.over_points],
+        over_points = [(p.points, p.relative_error, p.cosine) for p in found.over_points]
+        lines: dict[str, list[tuple[float | None, ...]]] = {
+            f"holomorphic, r = {found.radius:.2g}": [*over_points],
             "one-sided at β = r": [(1.0, found.one_sided)],
         }
         return audit_plots.points_curve(lines, path)

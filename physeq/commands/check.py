@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from physeq.commands._arguments import AsJson, PrecisionOption, System, check_rule_name, load
@@ -26,7 +28,8 @@ def check(
     as_json: AsJson = False,
 ) -> Result:
     """Check a system: what its structure allows, whether its parts agree, and every rule against the exact gradient."""
-    from physeq.checking import ALL, check_variant
+    from physeq.checked_rules import ALL
+    from physeq.checking import check_variant
 
     set_precision(precision)
     check_rule_name(rule, (ALL,))
@@ -82,17 +85,54 @@ def _print(console: Console, system: str, one: Any) -> None:
         console.print(_structure_table(one.structure))
     if one.consistency is not None:
         console.print(_consistency_table(one))
+    if one.antisymmetry is not None:
+        _line(console, f"antisymmetric part of the Jacobian ‖A‖/‖J‖ = {_number(one.antisymmetry)}")
     if one.audits:
-        console.print(_audit_table(one))
-    for refused in (a for a in one.audits if not a.admissible):
-        from physeq.checking import label
-
-        console.print(f"refused: {label(refused.rule)}: {refused.reason}", markup=False, highlight=False)
+        _print_audits(console, one)
     if one.error is not None:
         console.print(f"error: {one.error}", style="red", markup=False, highlight=False)
     for fault in one.faults:
         console.print(f"fault: {fault}", style="red", markup=False, highlight=False)
     console.print("[green]passed[/green]" if one.passed else "[red]failed[/red]")
+
+
+def _print_audits(console: Console, one: Any) -> None:
+    from physeq.checked_rules import label
+
+    console.print(_audit_table(one))
+    for audit in one.audits:
+        for word, reason in (("refused", audit.reason), ("biased", audit.bias)):
+            if reason is not None:
+                _line(console, f"{word}: {label(audit.rule)}: {reason}")
+    for audit in one.audits:
+        if audit.holomorphic is not None:
+            _line(console, _singularity(audit.holomorphic.singularity))
+            console.print(_points_table(label(audit.rule), audit.holomorphic))
+
+
+def _line(console: Console, text: str) -> None:
+    """One line of plain text, whatever the width of the terminal."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _singularity(found: Any) -> str:
+    if found is None:
+        return "nearest singularity: not found"
+    if math.isinf(found.distance):
+        return "nearest singularity: none, the state is a polynomial in β; any radius serves"
+    return f"nearest singularity R = {found.distance:.4g}, recommended radius R/4 = {found.radius:.4g} (units of β)"
+
+
+def _points_table(rule: str, found: Any) -> Table:
+    """The errors with N nudges on the circle, and what N against 2N tells of them without the exact gradient."""
+    table = Table(f"{rule} at radius {found.radius:.4g}", box=box.SIMPLE_HEAD)
+    for name in ("relative error", "1 − cosine", "estimate, N against 2N"):
+        table.add_column(name)
+    for point in found.over_points:
+        away = None if point.cosine is None else max(1 - point.cosine, 0.0)
+        numbers = (point.relative_error, away, point.estimated_error)
+        table.add_row(f"N = {point.points}", *map(_number, numbers))
+    return table
 
 
 _PROPERTIES = ("conservative", "holomorphic", "linear", "quadratic", "convex", "autonomous")
@@ -111,11 +151,24 @@ def _structure_table(structure: dict[str, Any]) -> Table:
                 {"component": "bounds", "placement": name, "what": "a projection"} for name in structure["bounded"]
             ]
         table.add_row(key, word, _reasons(reasons))
+    for pole, places in _poles(structure["poles"]).items():
+        table.add_row(*map(escape, (pole[0], "", f"{', '.join(places)}: {pole[1]}")))
     for key in ("bounded", "constraints"):
         table.add_row(key, "yes" if structure[key] else "no", ", ".join(structure[key]))
     if structure["not_differentiable"]:
         table.add_row("differentiable", "no", _reasons(structure["not_differentiable"]))
     return table
+
+
+def _poles(poles: list[dict[str, Any]]) -> dict[tuple[str, str], list[str]]:
+    """{(kind, function and where it is singular): placements}."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for pole in poles:
+        where = f"{pole['function']}, where {pole['argument']} = {pole['at']}"
+        places = found.setdefault((pole["kind"], where), [])
+        if pole["placement"] not in places:
+            places.append(pole["placement"])
+    return found
 
 
 def _reasons(reasons: list[dict[str, Any]]) -> str:
@@ -143,7 +196,7 @@ def _consistency_table(one: Any) -> Table:
 
 
 def _audit_table(one: Any) -> Table:
-    from physeq.checking import label
+    from physeq.checked_rules import label
 
     table = Table(Column("rule", no_wrap=True), box=box.SIMPLE_HEAD)
     for name in ("objective", "best β", "relative error", "1 − cosine", "slope", ""):
@@ -160,7 +213,7 @@ def _audit_table(one: Any) -> Table:
             _number(None if best is None else best.relative_error),
             _number(None if best is None or best.cosine is None else max(1 - best.cosine, 0.0)),
             "–" if audit.slope is None else f"{audit.slope:.3f}",
-            "ok" if one.fault(audit) is None else "[red]fault[/red]",
+            "[red]fault[/red]" if one.fault(audit) is not None else "ok" if audit.bias is None else "biased",
         )
     return table
 

@@ -1,6 +1,7 @@
 """`physeq check`: the JSON contract, what passes and what fails."""
 
 import dataclasses
+import math
 
 import pytest
 from cli_runner import shell  # noqa: F401 - a fixture
@@ -9,6 +10,7 @@ import physeq as pq
 from physeq.checking import LIMITS, VariantCheck
 from physeq.learn import Audit, Consistency
 from physeq.learn.audit import AuditPoint
+from physeq.learn.singularity import Singularity
 from physeq.names import name_of
 
 KEYS = {"schema", "system", "precision", "structure", "consistency", "audits", "passed"}
@@ -40,7 +42,7 @@ def test_contract_and_passing(shell):  # noqa: F811
 
 def test_every_registered_rule_is_built_or_refused():
     """Default construction, without solving anything: names, admissibility and reasons."""
-    from physeq.checking import rules_for
+    from physeq.checked_rules import rules_for
     from physeq.registry import registry
 
     s, y = pq.coordinate("s"), pq.target("y")
@@ -62,6 +64,47 @@ def test_a_refused_rule_does_not_fail_the_check(shell):  # noqa: F811
     result = shell("check", "small:directed", "--rule", "equilibrium-propagation")
     assert "refused: equilibrium-propagation" in result.stdout and "one-way" in result.stdout
     assert "passed" in result.stdout and "a model may print" in result.stderr
+
+
+def squeezed(result):
+    """The lines of the output with single spaces."""
+    return [" ".join(line.split()) for line in result.stdout.splitlines()]
+
+
+def test_what_is_known_of_complex_nudges_is_printed(shell):  # noqa: F811
+    printed = squeezed(shell("check", "small:smooth", "--rule", "holomorphic-ep"))
+    record = shell.json("check", "small:smooth", "--rule", "holomorphic-ep", "--json")["variants"][0]
+    assert record["structure"]["poles"]
+    for pole in record["structure"]["poles"]:
+        where = f"{pole['function']}, where {pole['argument']} = {pole['at']}"
+        assert any(line.startswith(pole["kind"]) and pole["placement"] in line and where in line for line in printed)
+    found = record["audits"][0]["holomorphic"]
+    distance, radius = found["singularity"]["distance"], found["singularity"]["radius"]
+    assert radius == distance / 4
+    line = f"nearest singularity R = {distance:.4g}, recommended radius R/4 = {radius:.4g} (units of β)"
+    assert line in printed
+    assert f"antisymmetric part of the Jacobian ‖A‖/‖J‖ = {record['antisymmetry']:.1e}" in printed
+    rows = {line.split()[2]: line.split()[3:] for line in printed if line.startswith("N = ")}
+    assert list(rows) == ["2", "4", "8", "16", "32"]
+    for point in found["points"]:
+        estimate = point["estimated_error"]
+        wanted = [f"{point['relative_error']:.1e}", "–" if estimate is None else f"{estimate:.1e}"]
+        error, _, printed_estimate = rows[str(point["points"])]
+        assert [error, printed_estimate] == wanted
+
+
+def test_a_state_without_singularity_says_so():
+    from physeq.commands.check import _singularity
+
+    assert "any radius" in _singularity(Singularity(math.inf, math.inf, (), 1.0)) and "not found" in _singularity(None)
+
+
+def test_a_bias_is_printed_with_its_reason(shell):  # noqa: F811
+    printed = squeezed(shell("check", "small:directed", "--rule", "vector-field-ep"))
+    [row] = [line for line in printed if line.startswith("vector-field-ep")]
+    assert row.endswith("biased")
+    [reason] = [line for line in printed if line.startswith("biased: vector-field-ep")]
+    assert "is not reciprocal" in reason and "AsymmetricEP and DyadicEP" in reason and "'one-way" in reason
 
 
 def test_a_system_that_cannot_be_built_fails(shell):  # noqa: F811

@@ -1,0 +1,83 @@
+"""Which rules `physeq check` audits on a model, with which finders, and what it calls them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from physeq.errors import ModelError
+from physeq.learn import BackpropagationThroughTime, Centered, EquilibriumPropagation, LearningRule, OneSided
+from physeq.names import name_of
+from physeq.registry import build, registry
+from physeq.solve import EulerSteps, Finder, FixedPoint, NodeDescent, Outside, default_finder
+
+ALL = "all"
+_EXACT = ("implicit-differentiation", "finite-differences")  # compared with each other by `consistency`
+
+
+def rules_for(model: Any, names: Sequence[str]) -> list[tuple[LearningRule, str | None]]:
+    """(rule, why it cannot be audited or None) for every asked rule and kind of nudging that fits the model."""
+    chosen = [n for n in registry()["rule"] if n not in _EXACT] if ALL in names else list(names)
+    found: list[tuple[LearningRule, str | None]] = []
+    for name in chosen:
+        if name == "equilibrium-propagation":
+            found += [(rule, None) for rule in _equilibrium_propagation(model)]
+        elif name == "backpropagation-through-time":
+            finder = budget_finder(model)
+            reason = "it needs a finder with a fixed number of steps, and no local equilibrium has a closed form here"
+            found.append((BackpropagationThroughTime(finder or EulerSteps()), None if finder else reason))
+        else:
+            found.append(_with_budget(build("rule", name, f"rule {name}"), model))
+    return found
+
+
+def _with_budget(rule: LearningRule, model: Any) -> tuple[LearningRule, str | None]:
+    """Rules that move weights at every step get a map of the model's that takes a fixed number of steps."""
+    if not rule.moves_weights:
+        return rule, None
+    finder = budget_finder(model) or EulerSteps()
+    return dataclasses.replace(rule, free=finder), None  # type: ignore[call-arg]  # they all have a free finder
+
+
+def _equilibrium_propagation(model: Any) -> list[LearningRule]:
+    """Centered and one-sided nudging, also outside the map where the map is how the model settles."""
+    kinds = (Centered(0.01), OneSided(0.01))
+    found: list[LearningRule] = [EquilibriumPropagation(nudging) for nudging in kinds]
+    if isinstance(default_finder(model), FixedPoint):
+        outside = FixedPoint(nudge=Outside())
+        found += [EquilibriumPropagation(nudging, nudged=outside) for nudging in kinds]
+    return found
+
+
+def budget_finder(model: Any) -> Finder | None:
+    """A map of the model's that settles in a fixed number of steps, or None."""
+    closed = [e for local in model.derivation.locals.values() for e in local.equilibrium.values()]
+    if not all(e is not None for e in closed):
+        return None
+    for finder in (FixedPoint(500), NodeDescent(500)):
+        if isinstance(finder, FixedPoint) and not isinstance(default_finder(model), FixedPoint):
+            continue  # synchronous steps may swing for ever where descent is the default
+        try:
+            finder.check(model)
+        except ModelError:
+            continue
+        return finder
+    return None
+
+
+def nudge_mode(rule: LearningRule) -> str | None:
+    """ "inside" or "outside" for rules whose nudged phases iterate the map, else None."""
+    finder = getattr(rule, "nudged", None) or getattr(rule, "free", None)
+    return name_of(finder.nudge) if isinstance(finder, FixedPoint) else None
+
+
+def label(rule: LearningRule) -> str:
+    """A rule in a few words.
+
+    >>> label(EquilibriumPropagation(Centered(0.1)))
+    'equilibrium-propagation, centered'
+    """
+    nudging = getattr(rule, "nudging", None)
+    parts = [name_of(rule), None if nudging is None else name_of(nudging), nudge_mode(rule)]
+    return ", ".join(part for part in parts if part)
