@@ -68,10 +68,10 @@ def prototypical(sizes=(6, 8, 3), activation="logistic", scale=1.0) -> pq.System
     )
 
 
-def asymmetric(sizes=(6, 8, 3), activation="logistic", angle=0.0, scale=1.0) -> pq.System:
+def asymmetric(sizes=(6, 8, 3), activation="logistic", angle=60.0, scale=1.0) -> pq.System:
     """Prototypical units with separate forward and backward weights: s_i ← ρ(W_f s_{i−1} + W_b s_{i+1} + b_i).
 
-    Between free layers W_b starts at `angle` degrees to W_fᵀ; the clamped input needs no way back to it.
+    Between free layers W_b starts at `angle` degrees to W_fᵀ, equal at 0; the clamped input needs no way back to it.
     """
     free = pq.layered(sizes, bidirected=True)
     bundles = [bundle for bundle in free.bundles if bundle.groups[1] != "input"]

@@ -52,7 +52,7 @@ def test_angle_of_both_pairs(angle, cosine):
 
 
 def test_equal_weights_are_the_symmetric_network():
-    compiled, params, x = started("asymmetric", sizes=(4, 6, 3))
+    compiled, params, x = started("asymmetric", sizes=(4, 6, 3), angle=0.0)
     symmetric = variants["prototypical"].build(sizes=(4, 6, 3)).compile()
     same = {name: own for name, own in params.items() if name != "output->hidden"}
     finder = pq.FixedPoint(100)
@@ -61,6 +61,14 @@ def test_equal_weights_are_the_symmetric_network():
         symmetric.equilibrium(same, x, finder=finder).state["output"]["s"],
         rtol=1e-12,
     )
+
+
+def test_small_asymmetric_networks_are_asymmetric():
+    """What `physeq check` builds: at an angle of 0 the bias of vector-field rules would be hidden."""
+    _, params, _ = started("asymmetric")
+    forward, backward = params["hidden->output"]["w"], params["output->hidden"]["w"]
+    assert not np.allclose(np.asarray(backward), np.asarray(forward).T)
+    np.testing.assert_allclose(np.abs(backward), np.abs(forward).T, rtol=1e-12)
 
 
 def test_softmax_readout():
