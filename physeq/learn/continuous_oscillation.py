@@ -128,7 +128,7 @@ class ContinuousOscillation:
         )  # fmt: skip
 
     def _periods(self, motion: Any, problem: Any, y: Any, first: int, end: int) -> tuple[Any, Array, Array]:
-        """Integrate from period `first` to period `end`: what is left, the steps, and whether every period was completed.
+        """Integrate from period `first` to period `end`: what is left, the steps, and whether all were completed.
 
         The mean is that of the last period.
         """

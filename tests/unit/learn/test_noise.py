@@ -3,6 +3,7 @@
 import dataclasses
 import tomllib
 
+import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -108,6 +109,14 @@ def test_free_and_nudged_phases_draw_apart():
     assert correlations(rows) < 4.5
 
 
+def test_parts_of_a_continuation_draw_apart():
+    # One step from 0 without forces: the state after n parts is the draw of the last one.
+    model = flat(4000, s**2 / 2)
+    problem, free = start(model, ())
+    one, two = (pq.Continuation(n, pq.FixedPoint(1, noise=NOISE)).find(problem, free)[0]["nodes"]["s"] for n in (1, 2))
+    assert correlations(np.stack([one, two])) < 4.5
+
+
 # ---- what the noise is -----------------------------------------------------------------------------------------------
 
 
@@ -155,6 +164,15 @@ def test_langevin_states_follow_the_gibbs_density(finder):
     assert np.asarray(states["nodes"]["s"]).var() == pytest.approx(0.4**2 / 8, rel=0.06)
     assert set(np.asarray(outcome)) == {pq.Outcome.BUDGET} and residual.shape == (4,)
     assert int(steps) == (80 if isinstance(finder, pq.Langevin) else 400)
+
+
+def test_a_sample_before_its_time_is_not_one(monkeypatch):
+    # Rounding of the time can ask for more steps than the duration holds; here five of ten are allowed.
+    plain = diffrax.diffeqsolve
+    monkeypatch.setattr(diffrax, "diffeqsolve", lambda *terms, **more: plain(*terms, **more | {"max_steps": 5}))
+    problem, free = start(flat(3, 2 * s**2), (2,))
+    long, short = (pq.Langevin(t, 0.1, NOISE).find(problem, free)[3] for t in (1.0, 0.4))
+    assert set(np.asarray(long)) == {pq.Outcome.NOT_CONVERGED} and set(np.asarray(short)) == {pq.Outcome.BUDGET}
 
 
 def test_langevin_noise_leaves_the_gradient_unbiased():

@@ -167,7 +167,7 @@ def test_a_period_cut_short_fails(moving, discard):
     cut = oscillating(60.0, 2, discard, max_steps=10)
     with pytest.raises(pq.SolveError, match="not converged"):
         cut.gradient(model, params, X, TARGET)
-    found, info = cut.gradient(model, params, X, TARGET, throw=False)
+    _, info = cut.gradient(model, params, X, TARGET, throw=False)
     assert int(info.outcome) == pq.Outcome.NOT_CONVERGED
 
 
@@ -179,7 +179,7 @@ def test_the_lag_is_named_as_a_bias(mapped, moving):
 def test_evidence_is_the_worst_of_all_holds(mapped):
     """The first hold, from the start values, moves most; one that misses its tolerance fails the estimate."""
     model, params, _ = mapped
-    one, info = pq.OscillatingEP(0.1, points=2, periods=1, steps=1).gradient(model, params, X, TARGET)
+    _, info = pq.OscillatingEP(0.1, points=2, periods=1, steps=1).gradient(model, params, X, TARGET)
     _, many = pq.OscillatingEP(0.1, points=2, periods=9, steps=1).gradient(model, params, X, TARGET)
     assert float(many.residual[1]) == float(info.residual[1]) > 1e-2
     # From rest, with a tolerance that the first hold alone misses.
