@@ -13,9 +13,13 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.errors import ModelError
-from physeq.learn.holomorphic_ep import beside, on_circle
+from physeq.learn.equilibrium_propagation import EquilibriumPropagation
+from physeq.learn.holomorphic_ep import HolomorphicEP, beside, on_circle
+from physeq.learn.jacobian_homeostasis import JacobianHomeostasis
+from physeq.learn.response import ResponseRule
 from physeq.learn.rule import LearningRule, Params
 from physeq.solve.finder import Finder, largest_change
+from physeq.solve.result import State
 
 _MOST = 100  # steps that are followed where a tolerance would decide
 
@@ -48,16 +52,18 @@ def convergence(
 
     Args:
         model, params: the compiled system and its parameters.
-        rule: one with a nudge whose finders are maps (`FixedPoint`, `EulerSteps`, `NodeDescent`).
+        rule: one with a free phase and nudged ones, during which its weights stay, and whose finders are maps
+            (`FixedPoint`, `EulerSteps`, `NodeDescent`); of a rule that adds to another, that one.
         inputs, target: one batch.
         steps: number of steps of each phase, in place of the finders' own (100 where a tolerance decides).
         seed: of a random sign of the nudge.
 
     Raises:
-        ModelError: the rule does not fit the model, has no nudge, or a finder of it takes no steps.
+        ModelError: the rule does not fit the model, has no such phases, or a finder of it takes no steps.
     """
     rule.check(model)
     inputs, target = model.check_data(inputs, target)
+    rule = followed(rule, "convergence")
     finders = phase_finders(rule, model)
     free_steps, nudged_steps = (steps or f.budget or _MOST for f in finders)
     problem = model.problem(params, inputs, target)
@@ -68,35 +74,53 @@ def convergence(
                 f"convergence: {type(finder).__name__} of {type(rule).__name__} takes no steps of a map; use "
                 "FixedPoint, EulerSteps or NodeDescent"
             )
-    free, nudged = _changes(problem, finders, (free_steps, nudged_steps), betas)
+    free, nudged = _changes(rule, problem, finders, (free_steps, nudged_steps), betas)
     return Convergence(np.asarray(free), np.asarray(nudged), np.asarray(betas))
 
 
-def phase_finders(rule: LearningRule, model: Any) -> tuple[Finder, Finder]:
-    """(finder of the free phase, finder of the nudged ones)."""
-    free = rule.prediction_finder(model)
-    nudged = getattr(rule, "nudged", None)
-    return free, nudged if nudged is not None else free
+Followed = EquilibriumPropagation | HolomorphicEP | ResponseRule
 
 
-def nudges(rule: LearningRule, dtype: Any, key: Array) -> Array:
-    """β of every nudged phase.
+def followed(rule: LearningRule, name: str) -> Followed:
+    """The rule whose phases are followed: the rule itself, or the one that it adds to.
 
     Raises:
-        ModelError: the rule has no nudge.
+        ModelError: it does not compare a free phase with nudged ones during which the weights stay.
     """
-    if hasattr(rule, "circle"):
-        return jnp.asarray(rule.circle(dtype).betas)
-    if hasattr(rule, "nudging"):
-        return rule.nudging.betas(key, dtype)[0]
-    raise ModelError(f"{type(rule).__name__} has no nudge β to follow")
+    inner = rule.rule if isinstance(rule, JacobianHomeostasis) else rule
+    if not isinstance(inner, Followed):
+        raise ModelError(
+            f"{name}: {type(inner).__name__} has no nudge β that starts at a free phase and leaves the weights alone; "
+            "use EquilibriumPropagation, VectorFieldEP, AsymmetricEP or HolomorphicEP with its finders"
+        )
+    return inner
+
+
+def phase_finders(rule: Followed, model: Any) -> tuple[Finder, Finder]:
+    """(finder of the free phase, finder of the nudged ones), as the rule chooses them."""
+    return rule.finders(model) if isinstance(rule, HolomorphicEP) else rule._finders(model)
+
+
+def nudged_phases(rule: Followed, problem: Any, betas: Array, free: State) -> Any:
+    """The problem of nudged phases, one per nudge, with the force that the rule adds to it."""
+    nudged = on_circle(problem, betas)
+    return rule.nudged_problem(nudged, free) if isinstance(rule, ResponseRule) else nudged
+
+
+def nudges(rule: Followed, dtype: Any, key: Array) -> Array:
+    """β of every nudged phase."""
+    if isinstance(rule, HolomorphicEP):
+        return rule.circle(dtype).betas
+    return rule.nudging.betas(key, dtype)[0]
 
 
 @eqx.filter_jit
-def _changes(problem: Any, finders: tuple[Finder, Finder], counts: tuple[int, int], betas: Array):
+def _changes(
+    rule: Followed, problem: Any, finders: tuple[Finder, Finder], counts: tuple[int, int], betas: Array
+) -> tuple[Array, Array]:
     rest = dataclasses.replace(problem, target=None)
     free, changes = _follow(rest, finders[0], counts[0], rest.start())
-    nudged = on_circle(problem, betas)
+    nudged = nudged_phases(rule, problem, betas, free)
     _, nudged_changes = _follow(nudged, finders[1], counts[1], beside(nudged, free))
     over = tuple(range(1, changes.ndim))
     return jnp.max(changes, over), jnp.max(nudged_changes, tuple(range(2, nudged_changes.ndim))).T

@@ -13,10 +13,11 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.errors import ModelError
-from physeq.learn.convergence import phase_finders
-from physeq.learn.holomorphic_ep import beside, on_circle
+from physeq.learn.convergence import Followed, followed
+from physeq.learn.holomorphic_ep import HolomorphicEP, beside, on_circle
+from physeq.learn.response import ResponseRule
 from physeq.learn.rule import LearningRule, Params, require_cost, require_holomorphic
-from physeq.solve import Newton
+from physeq.solve.finder import Finder
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,23 +52,24 @@ def stability_map(
 
     Args:
         model, params: the compiled system and its parameters.
-        rule: its finders are used; its own nudge is not.
+        rule: its finders are used; its own nudge is not. As in `HolomorphicEP`, `Newton()` takes the place of a free
+            finder that does not solve for complex states, where none is given for the nudged phases.
         inputs, target: one batch; the worst sample counts.
         extent: half the side of the square, in units of β.
         points: grid points per side.
         tolerance: on the residual of the nudged phase.
 
     Raises:
-        ModelError: the system does not continue to complex states, or the extent is not positive.
+        ModelError: the system or the finder of the nudged phases does not continue to complex states, the rule does not
+            fit the model or has no such phases, or the extent is not positive.
     """
     require_cost(model, "stability_map")
     require_holomorphic(model, "stability_map", "the convergence of real phases")
     if not extent > 0:
         raise ModelError(f"stability_map: extent must be above 0, got {extent!r}")
     inputs, target = model.check_data(inputs, target)
-    free_finder, nudged_finder = phase_finders(rule, model)
-    if nudged_finder.stepper(model.problem(params, inputs, target)) is None:
-        nudged_finder = Newton()
+    rule.check(model)
+    free_finder, nudged_finder = _complex_finders(followed(rule, "stability_map"), model)
     line = np.linspace(-extent, extent, points)
     betas = line[None, :] + 1j * line[:, None]
     residual, displacement = _run(model, params, inputs, target, free_finder, nudged_finder, jnp.asarray(betas.ravel()))
@@ -75,6 +77,18 @@ def stability_map(
     settled = np.isfinite(residual) & (residual <= tolerance)
     moved = np.where(settled, np.asarray(displacement).reshape(points, points), np.nan)
     return StabilityMap(betas, np.where(np.isfinite(residual), residual, np.nan), settled, moved)
+
+
+def _complex_finders(rule: Followed, model: Any) -> tuple[Finder, Finder]:
+    if isinstance(rule, ResponseRule) and type(rule).nudged_problem is not ResponseRule.nudged_problem:
+        raise ModelError(
+            f"stability_map: the force that {type(rule).__name__} adds to its nudged phase belongs to real states; use "
+            "VectorFieldEP or HolomorphicEP"
+        )
+    free, nudged = HolomorphicEP(points=4, free=rule.free, nudged=rule.nudged).finders(model)
+    nudged.check(model)
+    nudged.check_complex(model)
+    return free, nudged
 
 
 @eqx.filter_jit

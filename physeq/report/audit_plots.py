@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ModelError
+from ._angles import draw_angles, has_angles, with_cosines
 from ._figure import BLUE, CYCLE, MARKERS, VERMILION, PathLike, draw
 
 if TYPE_CHECKING:
@@ -145,40 +146,49 @@ def noise_curve(curves: Mapping[str, Sequence[Any]], path: PathLike) -> Path:
     return draw(path, (9.0, 3.6), fill)
 
 
-def points_curve(lines: Mapping[str, Sequence[tuple[float, float]]], path: PathLike) -> Path:
+def points_curve(lines: Mapping[str, Sequence[tuple[float | None, ...]]], path: PathLike) -> Path:
     """Plot the relative error of holomorphic estimates against the number N of points, log-linear: geometric decrease
-    is a straight line. Lines with one point are drawn as levels (one-sided EP at the same radius).
+    is a straight line. Lines with one point are drawn as levels (one-sided EP at the same radius). Where cosines to the
+    exact gradient are given, 1 − cosine is drawn in a second panel.
 
     Args:
-        lines: {name: [(N, relative error), ...]}.
+        lines: {name: [(N, relative error) or (N, relative error, cosine), ...]}.
         path: an SVG or PNG file.
 
     Raises:
         ModelError: no line, another suffix, or no matplotlib.
     """
-    drawn = {name: np.array(points, float) for name, points in lines.items() if len(points)}
+    drawn = {name: with_cosines(points) for name, points in lines.items() if len(points)}
     if not drawn:
         raise ModelError("points_curve: there is no point to draw")
+    panels = 1 + any(has_angles(points) for points in drawn.values())
 
     def fill(figure: Figure) -> None:
-        axis = figure.subplots()
+        axis, *more = np.atleast_1d(figure.subplots(1, panels))
         for k, (name, points) in enumerate(drawn.items()):
             colour = CYCLE[k % len(CYCLE)]
             if len(points) == 1:
                 axis.axhline(points[0, 1], color=colour, linestyle="--", label=name)
+                for panel in more:
+                    if has_angles(points):
+                        panel.axhline(1 - points[0, 2], color=colour, linestyle="--")
             else:
-                axis.plot(*points.T, color=colour, marker=MARKERS[k % len(MARKERS)], markersize=5, label=name)
+                style: dict[str, Any] = {"color": colour, "marker": MARKERS[k % len(MARKERS)], "markersize": 5}
+                axis.plot(*points[:, :2].T, label=name, **style)
+                for panel in more:
+                    draw_angles(panel, points, **style)
         axis.set_yscale("log")
-        axis.set_xlabel("points N on the circle")
         axis.set_ylabel("relative error of the gradient")
-        axis.grid(True, alpha=0.25)
+        for panel in (axis, *more):
+            panel.set_xlabel("points N on the circle")
+            panel.grid(True, alpha=0.25)
         axis.legend(frameon=False, fontsize=8)
 
-    return draw(path, (5.0, 3.8), fill)
+    return draw(path, (5.0 * panels, 3.8), fill)
 
 
 def precision_curves(curves: Mapping[str, Sequence[Any]], path: PathLike) -> Path:
-    """Plot the relative error against |β| in single (open marks) and double precision.
+    """Plot relative error and 1 − cosine of the gradient against |β| in single (open marks) and double precision.
 
     Args:
         curves: {name: audit points}; names that end in "single" are drawn with dashes.
@@ -188,36 +198,35 @@ def precision_curves(curves: Mapping[str, Sequence[Any]], path: PathLike) -> Pat
         ModelError: no point, another suffix, or no matplotlib.
     """
     lines = {
-        name: np.array([(p.beta, p.relative_error) for p in points if p.beta and p.relative_error], float).reshape(
-            -1, 2
-        )
+        name: with_cosines([(p.beta, p.relative_error, p.cosine) for p in points if p.beta and p.relative_error])
         for name, points in curves.items()
     }
     if not any(len(line) for line in lines.values()):
         raise ModelError("precision_curves: no point has a nudge and an error")
 
     def fill(figure: Figure) -> None:
-        axis = figure.subplots()
+        left, right = figure.subplots(1, 2)
         for name, line in lines.items():
             single = name.endswith("single")
             colour, face = (VERMILION, "none") if single else (BLUE, BLUE)
-            axis.plot(
-                *line.T,
-                "--" if single else "-",
-                color=colour,
-                marker="o",
-                markerfacecolor=face,
-                markersize=5,
-                label=name,
-            )
-        axis.set_xscale("log")
-        axis.set_yscale("log")
-        axis.set_xlabel("nudging strength |β|")
-        axis.set_ylabel("relative error of the gradient")
-        axis.grid(True, alpha=0.25)
-        axis.legend(frameon=False)
+            style: dict[str, Any] = {
+                "linestyle": "--" if single else "-",
+                "color": colour,
+                "marker": "o",
+                "markerfacecolor": face,
+                "markersize": 5,
+            }
+            left.plot(*line[:, :2].T, label=name, **style)
+            draw_angles(right, line, **style)
+        left.set_yscale("log")
+        left.set_ylabel("relative error of the gradient")
+        for panel in (left, right):
+            panel.set_xscale("log")
+            panel.set_xlabel("nudging strength |β|")
+            panel.grid(True, alpha=0.25)
+        left.legend(frameon=False)
 
-    return draw(path, (5.0, 3.8), fill)
+    return draw(path, (9.0, 3.8), fill)
 
 
 def _number(beta: complex) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ModelError
+from ._angles import draw_angles, has_angles, with_cosines
 from ._figure import BLUE, CYCLE, MARKERS, VERMILION, PathLike, draw
 
 if TYPE_CHECKING:
@@ -77,11 +78,14 @@ def _series(history: Sequence[Mapping[str, Any]], key: str) -> tuple[np.ndarray,
 def error_curve(curve: Sequence[Any] | Mapping[str, Sequence[Any]], path: PathLike) -> Path:
     """Plot the relative error of a gradient estimate against the nudging strength β, log-log, with fitted slopes.
 
+    Where cosines to the exact gradient are given, 1 − cosine is drawn in a second panel; it falls twice as steeply.
+
     The slope of each line is fitted where the error still falls with β, that is, above its floor of round-off, and is
     written in the legend: 1 for one-sided, 2 for centered nudging.
 
     Args:
-        curve: pairs (beta, error) or mappings with "beta" and "relative_error"; or several such curves by name.
+        curve: (beta, error), (beta, error, cosine) or mappings with "beta", "relative_error" and, where there is one,
+            "cosine"; or several such curves by name.
         path: an SVG or PNG file.
 
     Returns:
@@ -98,33 +102,42 @@ def error_curve(curve: Sequence[Any] | Mapping[str, Sequence[Any]], path: PathLi
     if not lines:
         raise ModelError("error_curve: no point has a positive finite beta and error; nothing can be drawn on log axes")
     beside = len(lines) > 4  # a legend of many lines would cover them
+    panels = 1 + any(has_angles(points) for points in lines.values())
 
     def fill(figure: Figure) -> None:
-        axis = figure.subplots()
+        axis, *more = np.atleast_1d(figure.subplots(1, panels))
         for number, (name, points) in enumerate(lines.items()):
-            beta, error = points.T
+            beta, error, _ = points.T
             slope = fitted_slope(beta, error)
             text = ": ".join(part for part in (name, "" if slope is None else f"slope {slope:.2f}") if part)
             colour, marker = CYCLE[number % len(CYCLE)], MARKERS[number % len(MARKERS)]
             dash = ("-", "--", ":")[number // len(CYCLE) % 3]
-            axis.plot(beta, error, dash, color=colour, marker=marker, markersize=5, label=text or "error")
-        axis.set_xscale("log")
+            style: dict[str, Any] = {"linestyle": dash, "color": colour, "marker": marker, "markersize": 5}
+            axis.plot(beta, error, label=text or "error", **style)
+            for panel in more:
+                draw_angles(panel, points, **style)
         axis.set_yscale("log")
-        axis.set_xlabel("nudging strength |β|")
         axis.set_ylabel("relative error of the gradient")
-        axis.grid(True, alpha=0.25)
+        for panel in (axis, *more):
+            panel.set_xscale("log")
+            panel.set_xlabel("nudging strength |β|")
+            panel.grid(True, alpha=0.25)
         if beside:
-            axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+            handles, names = axis.get_legend_handles_labels()
+            last = more[-1] if more else axis
+            last.legend(handles, names, frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
         else:
             axis.legend(frameon=False)
 
-    return draw(path, (8.5 if beside else 5.0, 3.8), fill)
+    return draw(path, (4.0 * (panels - 1) + (8.5 if beside else 5.0), 3.8), fill)
 
 
 def _points(line: Sequence[Any]) -> np.ndarray:
-    pairs = [(p["beta"], p["relative_error"]) if isinstance(p, Mapping) else tuple(p)[:2] for p in line]
-    points = np.abs(np.array(pairs, dtype=float).reshape(-1, 2))
-    points = points[np.isfinite(points).all(axis=1) & (points > 0).all(axis=1)]
+    """Rows (|β|, error, cosine), in the order of |β|; a cosine that is not given is NaN."""
+    keys = ("beta", "relative_error", "cosine")
+    points = with_cosines([[p.get(k) for k in keys] if isinstance(p, Mapping) else p for p in line])
+    points[:, :2] = np.abs(points[:, :2])
+    points = points[np.isfinite(points[:, :2]).all(axis=1) & (points[:, :2] > 0).all(axis=1)]
     return points[np.argsort(points[:, 0])]
 
 

@@ -1,5 +1,6 @@
 """Convergence of phases, stability over complex nudges, error against noise, and their pictures."""
 
+import dataclasses
 import importlib.util
 
 import jax
@@ -10,9 +11,10 @@ import zoo
 
 import physeq as pq
 from physeq.errors import ModelError
+from physeq.learn.audit import AuditPoint
 from physeq.learn.noise_audit import with_noise
 from physeq.learn.setting import Setting
-from physeq.report import audit_plots
+from physeq.report import audit_plots, error_curve
 
 needs_matplotlib = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib is optional")
 MAP = pq.FixedPoint(40), pq.FixedPoint(25)
@@ -36,7 +38,7 @@ def test_convergence_is_that_of_the_phases():
     change = max(float(jnp.max(jnp.abs(after[g]["s"] - before[g]["s"]))) for g in after)
     assert found.free[9] == pytest.approx(change, rel=1e-12)
     # A contraction: the logarithm of the change falls in a line, free and nudged.
-    for row in (found.free[5:15], *found.nudged[:, 3:10]):
+    for row in (found.free[2:11], *found.nudged[:, 3:10]):
         steps = np.diff(np.log(row))
         assert steps.max() < -0.1
     assert pq.convergence(model, params, pq.HolomorphicEP(0.3, 8, *MAP), inputs, target).nudged.shape == (5, 25)
@@ -48,6 +50,71 @@ def test_convergence_names_what_takes_no_steps():
         pq.convergence(model, params, pq.EquilibriumPropagation(free=pq.Newton()), inputs, target)
     with pytest.raises(ModelError, match="no nudge"):
         pq.convergence(model, params, pq.BackpropagationThroughTime(pq.FixedPoint(10)), inputs, target)
+
+
+def test_convergence_follows_the_rules_own_nudged_phase():
+    """AsymmetricEP ends at x⁰ + β J⁻ᵀ ∂C/∂x: its first steps move a hidden layer that VectorFieldEP leaves alone."""
+    s, y = pq.coordinate("s"), pq.target("y")
+    node = pq.Node("leaky", potential=s**2 / 2, dissipation=s.dot**2 / 2)
+    edge = pq.Edge("one-way", force={s.target: pq.parameter("w", initial=pq.Constant(3.0)) * s.source})
+    model = pq.System(
+        pq.layered([1, 1, 1], directed=True),
+        nodes={"hidden": node, "output": node},
+        edges=edge,
+        inputs="input",
+        outputs="output",
+        cost=(s - y) ** 2 / 2,
+    ).compile()
+    params = model.init_parameters(jax.random.key(0))
+    steps = pq.EulerSteps(0.1, 400), pq.EulerSteps(0.1, 400)
+    inputs, target = jnp.array([1.0]), jnp.array([10.0])
+    # Forward the error of the output, −β(x − y) = β, stays there; transposed it reaches the hidden unit threefold.
+    for kind, largest in ((pq.VectorFieldEP, 1e-3), (pq.AsymmetricEP, 3e-3)):
+        rule = kind(pq.OneSided(1e-3), *steps)
+        nudged = pq.convergence(model, params, rule, inputs, target).nudged[0]
+        moved = rule.gradient(model, params, inputs[None], target[None])[1].displacement
+        assert float(moved[0]) == pytest.approx(largest, rel=0.02)
+        assert nudged.sum() == pytest.approx(largest, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pq.OscillatingEP(),
+        pq.CoupledLearning(),
+        pq.ContinualEP({}, 0.01, pq.OneSided(0.1), pq.FixedPoint(20), pq.FixedPoint(5)),
+    ],
+    ids=lambda rule: type(rule).__name__,
+)
+def test_rules_without_such_phases_are_named(rule):
+    point = case("prototypical")
+    with pytest.raises(ModelError, match=f"convergence: {type(rule).__name__} has no nudge"):
+        pq.convergence(*point[:2], rule, *point[2:])
+    with pytest.raises(ModelError, match=f"stability_map: {type(rule).__name__} has no nudge"):
+        pq.stability_map(*point[:2], rule, *point[2:], extent=1.0)
+
+
+def test_stability_takes_the_rules_finders_or_refuses_them(monkeypatch):
+    model, params, inputs, target = case("prototypical")
+    relaxation = pq.HolomorphicEP(0.3, 2, nudged=pq.Minimise())
+    with pytest.raises(ModelError, match="Minimise does not solve for complex states"):
+        pq.stability_map(model, params, relaxation, inputs, target, extent=0.5)
+    with pytest.raises(ModelError, match="AsymmetricEP adds"):
+        pq.stability_map(model, params, pq.AsymmetricEP(), inputs, target, extent=0.5)
+    # Newton's method alone leaves nothing at any of these nudges; one step of it along the way leaves some.
+    short = pq.Continuation(1, pq.Newton(steps=1, tolerance=1e-12))
+    coarse, fine = (
+        pq.stability_map(model, params, pq.HolomorphicEP(0.3, 4, nudged=finder), inputs, target, extent=0.5, points=3)
+        for finder in (short, None)
+    )
+    assert fine.residual.max() < 1e-9 < 1e-7 < coarse.residual.max()
+
+
+def test_homeostasis_has_the_phases_of_its_rule():
+    model, params, inputs, target = case("prototypical")
+    rule = pq.EquilibriumPropagation(pq.Centered(0.3), *MAP)
+    plain, within = (pq.convergence(model, params, one, inputs, target) for one in (rule, pq.JacobianHomeostasis(rule)))
+    np.testing.assert_array_equal(plain.nudged, within.nudged)
 
 
 def linear():
@@ -171,6 +238,27 @@ def test_every_audit_can_be_drawn(tmp_path, suffix):
         assert picture.stat().st_size > 2000
         if suffix == "svg":
             assert "<svg" in picture.read_text()[:600]
+
+
+@needs_matplotlib
+def test_angles_are_a_second_panel(tmp_path):
+    """1 − cosine beside the error, for β, N and precision; nothing beside it where no cosine is given."""
+    angle = "1 − cosine to the exact gradient"
+    plain, more = [(4, 1e-3), (8, 1e-5)], [(4, 1e-3, 1 - 1e-7), (8, 1e-5, None), (16, 1e-7, 1 - 1e-13)]
+    audited = [AuditPoint(beta, beta**2, 1 - beta**4) for beta in (0.1, 0.01)]
+    for draw, without, with_angles in (
+        (audit_plots.points_curve, {"a": plain}, {"a": more, "b": [(1, 0.1, 0.9)]}),
+        (
+            error_curve,
+            {"a": [(0.1, 1e-2), (0.2, 4e-2)]},
+            {"a": [(p.beta, p.relative_error, p.cosine) for p in audited]},
+        ),
+        (error_curve, [{"beta": 0.1, "relative_error": 1e-2}], [dataclasses.asdict(p) for p in audited]),
+    ):
+        assert angle not in draw(without, tmp_path / "a.svg").read_text()
+        assert angle in draw(with_angles, tmp_path / "b.svg").read_text()
+    text = audit_plots.precision_curves({"double": audited, "single": audited}, tmp_path / "c.svg").read_text()
+    assert angle in text and "relative error of the gradient" in text
 
 
 @needs_matplotlib
