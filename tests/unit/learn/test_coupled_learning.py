@@ -279,20 +279,22 @@ def test_eta_is_a_share_of_the_way(eta):
         pq.CoupledLearning(eta)
 
 
-@pytest.mark.parametrize("rule", [pq.CoupledLearning, pq.ContrastiveLearning])
-def test_noisy_phases_draw_apart(rule):
-    """Nothing left to learn without noise; with it, one draw for both phases would cancel in part."""
-    model, inputs = zoo.compiled("prototypical"), zoo.data("prototypical", 2, (4,))[0]
+@pytest.mark.parametrize("kind", [pq.CoupledLearning, pq.ContrastiveLearning])
+def test_noisy_phases_draw_apart(kind):
+    keys = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Keyed(pq.FixedPoint):
+        def find(self, problem, free):
+            keys.append(jax.random.key_data(problem.key))
+            return super().find(problem, free)
+
+    model, (inputs, target) = zoo.compiled("prototypical"), zoo.data("prototypical", 2, (4,))
+    noisy = kind(free=Keyed(30, noise=pq.GaussianNoise(0.05)))
     params = model.init_parameters(jax.random.key(0))
-    step = pq.FixedPoint(30, noise=pq.GaussianNoise(0.05))
-    target = np.full((4, model.equilibrium(params, inputs)["output"]["s"].shape[-1]), 0.5)
-    noisy = rule(free=step, clamped=step)
-    first, again, other = (
-        flat_trainable(model, noisy.gradient(model, params, inputs, target, key=jax.random.key(k))[0])
-        for k in (1, 1, 2)
-    )
-    np.testing.assert_array_equal(first, again)
-    assert relative(first, other) > 1e-3
+    estimate = noisy.estimate(model, params, inputs, target, key=jax.random.key(1))[0]
+    assert len(keys) == 2 and not np.array_equal(*keys)
+    assert np.isfinite(flat_trainable(model, estimate)).all()
 
 
 def test_frozen_weights_have_no_differences():
