@@ -1,7 +1,9 @@
 """Settings of the whole suite: double precision, no silent rank promotion, deterministic property tests."""
 
+import gc
 import os
 import sys
+from pathlib import Path
 
 # Compiling takes most of the suite's time: without LLVM's optimisations it takes half of it. Benchmarks keep them.
 if "benchmark" not in sys.argv:
@@ -11,6 +13,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import jax
+import pytest
 from hypothesis import HealthCheck, settings
 
 jax.config.update("jax_enable_x64", True)
@@ -18,3 +21,17 @@ jax.config.update("jax_enable_x64", True)
 # Compilation makes the first example slow, and examples must not differ from run to run.
 settings.register_profile("physeq", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("physeq")
+
+
+def _mapped_regions() -> int:
+    maps = Path("/proc/self/maps")
+    return len(maps.read_bytes().splitlines()) if maps.exists() else 0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_programs_in_memory():
+    """Every compiled program holds regions of memory, of which Linux allows a process 65,530: XLA then crashes."""
+    yield
+    if _mapped_regions() > 25_000:
+        jax.clear_caches()
+        gc.collect()

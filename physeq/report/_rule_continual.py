@@ -198,7 +198,7 @@ def _scaled(factor: sp.Expr, change: sp.Expr) -> sp.Expr:
 
 
 def _weights(names: Names, rule: Any) -> tuple[Weight, list[Block]]:
-    """x(t+1) − x(t) of a slot's unknown; over the local curvature at step t for the weighting of the map."""
+    """x(t+1) − x(t) of a slot's unknown; over the local curvature of step t for the weighting of the map."""
     t, mapped = step(names), rule.weighting.over_curvature
 
     def weigh(form: PlacementForm, slot: Slot) -> sp.Expr:
@@ -213,7 +213,10 @@ def _weights(names: Names, rule: Any) -> tuple[Weight, list[Block]]:
 
     if not mapped:
         return weigh, []
-    text = "The weighting of the map divides every change by the local curvature at step t:"
+    text = (
+        "The weighting of the map divides every change by the local curvature of the state to which step t leads "
+        "without the nudge, marked with t:"
+    )
     return weigh, [Paragraph(text), *(curvature_equation(names, v) for v in free_unknowns(names))]
 
 

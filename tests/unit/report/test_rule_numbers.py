@@ -118,14 +118,15 @@ def test_continual_vector_field_steps_are_those_of_the_rule(name, weighting):
     finder = FixedPoint(3) if name in ("prototypical", "resistors", "two ways") else EulerSteps(0.1, 3)
     case = drawn(name, ContinualVectorFieldEP(default=1.0, nudging=OneSided(BETA), free=finder, weighting=weighting))
     if weighting == MapResponse():
-        curvature = curvature_of(case)
+        curvature = curvature_of(case, finder)
         case.reader = lambda reader=case.reader, **more: reader(beside={"h": curvature}, **more)
     check_step(case)
 
 
-def curvature_of(case):
+def curvature_of(case, finder):
+    """1/ρ′ of the map at step t: the curvature where the map leads without the nudge."""
     rest = Problem(**{f: getattr(case.problem, f) for f in case.problem.__dataclass_fields__} | {"target": None})
-    return jax.tree.map(np.asarray, rest.curvature(case.free[0]))
+    return jax.tree.map(np.asarray, rest.curvature(finder.stepper(rest)(case.free[0])))
 
 
 @pytest.mark.parametrize(
