@@ -17,6 +17,7 @@ from physeq.compile.telescope import moving_problem
 from physeq.errors import InternalError, ModelError
 from physeq.learn.equilibrium_propagation import OneSided, RandomSign
 from physeq.learn.optimise import RateTable, rate_of
+from physeq.learn.phases import phase_info
 from physeq.learn.rule import (
     GradientInfo,
     LearningRule,
@@ -128,21 +129,9 @@ class ContinualRule(LearningRule):
         path = self.trajectory(model, params, inputs, target, key=key, start=start)
         state, moving, residual = path.run()
         gradients, moved = path.outcome(state, moving)
-        free, free_residual, steps, outcome = path.free
-        problem = path.problem
-        cost, full = problem.cost_evaluator, problem.full(free)
-        apart = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b), -1), state, free)
-        info = GradientInfo(
-            cost=jnp.mean(cost.value(full, params, problem.target)),
-            prediction=cost.prediction(full, params),
-            free=full,
-            residual=jnp.stack([jnp.max(free_residual), residual]),
-            steps=jnp.stack([jnp.asarray(steps, jnp.int32), jnp.asarray(self._steps.budget, jnp.int32)]),
-            outcome=jnp.maximum(jnp.max(outcome), outcome_of(residual, None)),
-            displacement=jnp.stack(jnp.broadcast_arrays(*jax.tree.leaves(apart))).max(0),
-            moved=moved,
-        )
-        return gradients, info
+        apart = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b), -1), state, path.free[0])
+        evidence = (residual, self._steps.budget, outcome_of(residual, None))
+        return gradients, dataclasses.replace(phase_info(path.problem, path.free, evidence, apart), moved=moved)
 
 
 class Trajectory:
