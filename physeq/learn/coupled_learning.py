@@ -14,6 +14,7 @@ from jaxtyping import Array
 from physeq.compile import parameter_gradient
 from physeq.errors import ModelError
 from physeq.learn.held_outputs import hold_outputs, require_outputs_to_hold
+from physeq.learn.phases import phase_info
 from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost, require_energy
 from physeq.solve import default_finder
 from physeq.solve.finder import Finder
@@ -151,21 +152,13 @@ def _estimate(rule, eta, model, params, inputs, target, key, start: State | None
     problem = model.problem(params, inputs, target)
     keys = (None, None) if key is None else tuple(jax.random.split(key))
     rest = dataclasses.replace(problem, target=None, key=keys[0])
-    free, residual, steps, outcome = free_finder.find(rest, problem.start(start, problem.beta.dtype))
-    full, cost = problem.full(free), problem.cost_evaluator
-    found = cost.outputs_of(full)
-    held = hold_outputs(dataclasses.replace(problem, key=keys[1]), found + eta * (problem.target - found))
-    clamped, held_residual, held_steps, held_outcome = clamped_finder.find(held, held.insert(free))
+    found = free_finder.find(rest, problem.start(start, problem.beta.dtype))
+    free = found[0]
+    outputs = problem.cost_evaluator.outputs_of(problem.full(free))
+    held = hold_outputs(dataclasses.replace(problem, key=keys[1]), outputs + eta * (problem.target - outputs))
+    clamped, *evidence = clamped_finder.find(held, held.insert(free))
     moved = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b), axis=-1), clamped, free)
-    info = GradientInfo(
-        cost=jnp.mean(cost.value(full, params, problem.target)),
-        prediction=found,
-        free=full,
-        residual=jnp.stack([jnp.max(residual), jnp.max(held_residual)]),
-        steps=jnp.stack([jnp.asarray(steps, jnp.int32), jnp.asarray(held_steps, jnp.int32)]),
-        outcome=jnp.maximum(jnp.max(outcome), jnp.max(held_outcome)),
-        displacement=jnp.stack(jnp.broadcast_arrays(*jax.tree.leaves(moved))).max(0),
-    )
+    info = phase_info(problem, found, evidence, moved)
     return _contrast(rest, clamped, free, 1 / jnp.asarray(eta, problem.beta.dtype)), info
 
 
