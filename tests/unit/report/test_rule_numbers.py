@@ -118,15 +118,21 @@ def test_continual_vector_field_steps_are_those_of_the_rule(name, weighting):
     finder = FixedPoint(3) if name in ("prototypical", "resistors", "two ways") else EulerSteps(0.1, 3)
     case = drawn(name, ContinualVectorFieldEP(default=1.0, nudging=OneSided(BETA), free=finder, weighting=weighting))
     if weighting == MapResponse():
-        curvature = curvature_of(case, finder)
+        at_rest = rest_of(case.problem)
+        # The map of step t leads, without the nudge, where the updates of that step read the curvature.
+        curvature = curvature_at(at_rest, finder.stepper(at_rest)(case.free[0]))
         case.reader = lambda reader=case.reader, **more: reader(beside={"h": curvature}, **more)
     check_step(case)
 
 
-def curvature_of(case, finder):
-    """1/ρ′ of the map at step t: the curvature where the map leads without the nudge."""
-    rest = Problem(**{f: getattr(case.problem, f) for f in case.problem.__dataclass_fields__} | {"target": None})
-    return jax.tree.map(np.asarray, rest.curvature(finder.stepper(rest)(case.free[0])))
+def rest_of(problem):
+    """The problem without its nudge."""
+    return Problem(**{f: getattr(problem, f) for f in problem.__dataclass_fields__} | {"target": None})
+
+
+def curvature_at(rest, state):
+    """1/ρ′ of every unknown, the curvature by which the map divides the forces."""
+    return jax.tree.map(np.asarray, rest.curvature(state))
 
 
 @pytest.mark.parametrize(
@@ -170,11 +176,11 @@ def check_response(case):
     states = [case.free[1], case.free[2]][: len(betas)]
     moved = [jax.tree.map(jnp.subtract, x, case.free[0]) for x in states]
     response = jax.tree.map(lambda *x: sum(a * b for a, b in zip(weights, x, strict=True)), *moved)
-    rest = Problem(**{f: getattr(case.problem, f) for f in case.problem.__dataclass_fields__} | {"target": None})
+    rest = rest_of(case.problem)
     weighed = case.rule.weigh(rest, case.free[0], response)
     gradient = response_gradient(case.problem, case.free[0], weighed)
     phases = {0: case.full[0], **{float(b): case.full[n + 1] for n, b in enumerate(betas)}}
-    beside = {"r": jax.tree.map(np.asarray, response), "h": curvature_of(case)}
+    beside = {"r": jax.tree.map(np.asarray, response), "h": curvature_at(rest, case.free[0])}
     reader = case.reader(phases=phases, beside=beside)
     change = jax.tree.map(lambda g: -np.asarray(g), gradient)
     seen = case.compare(reader, change, update)
@@ -210,7 +216,7 @@ def test_updates_with_the_weighting_of_the_map_are_those_of_the_rule(name, nudgi
 
 def jacobian(problem, free):
     """J of the forces without nudge, zero on held entries, as a dense matrix."""
-    rest = Problem(**{f: getattr(problem, f) for f in problem.__dataclass_fields__} | {"target": None})
+    rest = rest_of(problem)
     held = jnp.concatenate(
         [
             jnp.broadcast_to(rest.clamps.get(g, {}).get(q, (jnp.zeros((), bool),))[0], free[g][q].shape)
