@@ -1,5 +1,6 @@
 """Groups of nodes and bundles of edges, the two kinds of element of a topology."""
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -124,9 +125,10 @@ class Bundle:
 
     `groups`: one name per port; for edges (source, target). `pattern`: which nodes each instance touches. `kind`: the
     name of the component, when the graph told. `directed`: whether the edges came from a directed graph.
-    `attributes`: numbers of the pattern's parameter shape, NaN where an instance has none.
+    `attributes`: numbers of the pattern's parameter shape, NaN where an instance has none. `labels`: the user's name
+    of each instance ("R1"), in order, or None where they have none; a networkx edge tells it as attribute `name`.
 
-    Raises `ModelError` for a missing name, no groups, or a directed bundle with other than two ports.
+    Raises `ModelError` for a missing name, no groups, repeated labels, or a directed bundle with other than two ports.
 
     >>> from physeq.graph import Dense
     >>> Bundle("input->hidden", ("input", "hidden"), Dense()).directed
@@ -139,6 +141,7 @@ class Bundle:
     kind: str | None = None
     directed: bool = False
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    labels: tuple[Hashable, ...] | None = None
     origin: Origin | None = field(default=None, repr=False)
 
     def __post_init__(self):
@@ -159,6 +162,13 @@ class Bundle:
                 "leave directed=False, the order of the ports already says which is which"
             )
         object.__setattr__(self, "attributes", _arrays(f"bundle {self.name!r}", self.attributes))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", tuple(self.labels))
+            repeated = [label for label, count in Counter(self.labels).items() if count > 1]
+            if repeated:
+                raise ModelError(
+                    f"bundle {self.name!r}: labels {listed(repeated)} name several instances; make them unique"
+                )
 
 
 def checked_size(what: str, size: object, least: int = 1) -> int:

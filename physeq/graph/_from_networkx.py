@@ -32,7 +32,8 @@ def from_networkx(
     Edges of a DiGraph are directed, unless their attribute `directed` is False. Edges of a Graph have no direction;
     they are oriented as networkx iterates over them within one group, and between groups always from the group that
     comes first in the order of the nodes. Numeric attributes become arrays, NaN where an element has none; everything
-    else is kept aside for `to_networkx`. The node attribute `pos` becomes the positions, where all nodes of a group
+    else is kept aside for `to_networkx`. Distinct strings in the edge attribute `name` label the edges ("R1"). The
+    node attribute `pos` becomes the positions, where all nodes of a group
     have one of the same length.
 
     Raises `ModelError` for graphs without nodes, and where only some nodes or some edges have a kind.
@@ -86,10 +87,18 @@ def from_networkx(
                 kind=kind,
                 directed=bool(row[3]),
                 attributes=numeric_columns(own, leave_out="directed"),
+                labels=_labels(own),
                 origin=origin,
             )
         )
     return Topology(tuple(groups), tuple(bundles), dict(graph.graph))
+
+
+def _labels(columns: Mapping[str, Column]) -> tuple | None:
+    """The edges' names, where every edge has one of its own: strings in the attribute `name`."""
+    names = columns["name"].values if "name" in columns else ()
+    strings = all(isinstance(name, str) for name in names)
+    return tuple(names) if len(names) and strings and len(set(names)) == len(names) else None
 
 
 def _group(

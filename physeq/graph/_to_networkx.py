@@ -89,6 +89,8 @@ def _bundle_data(
     data: list[dict] = [{} if origin is not None or recoverable else {"bundle": bundle.name} for _ in range(count)]
     arrays = {name: values.ravel() for name, values in bundle.attributes.items() if values.ndim != 1}
     _write(data, origin, {**bundle.attributes, **arrays}, bundle.kind, kind_attribute)
+    for one, label in zip(data, bundle.labels or (), strict=False):
+        one["name"] = label
     if directed_graph:
         for one in data:
             if one.get("directed", True) is not bundle.directed:

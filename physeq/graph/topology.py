@@ -54,6 +54,11 @@ class Topology:
             sizes = self.sizes(bundle.name)
             bundle.pattern.check(bundle.name, bundle.groups, sizes)
             shape = bundle.pattern.parameter_shape(sizes)
+            if bundle.labels is not None and len(bundle.labels) != bundle.pattern.count(sizes):
+                raise ModelError(
+                    f"bundle {bundle.name!r}: labels must name its {bundle.pattern.count(sizes)} instances, got "
+                    f"{len(bundle.labels)}; give one label per instance, or none"
+                )
             for key, values in bundle.attributes.items():
                 if values.shape != shape:
                     raise ModelError(
@@ -143,6 +148,25 @@ class Topology:
         near = near_matches(label, known)
         hint = f"did you mean {listed(near)}?" if near else f"its nodes are {listed(known)}"
         raise ModelError(f"the topology has no node {label!r}; {hint}")
+
+    def element(self, label: Hashable) -> tuple[str, int] | None:
+        """The bundle and the number in it of the instance with this label; None where there is none, or several.
+
+        >>> from physeq.graph import Sparse
+        >>> wire = Bundle("resistor", ("a", "a"), Sparse([[0, 1]]), labels=("R1",))
+        >>> Topology((Group("a", 2),), (wire,)).element("R1")
+        ('resistor', 0)
+        """
+        found = self._elements.get(label, ())
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def _elements(self) -> dict[Hashable, list[tuple[str, int]]]:
+        found: dict[Hashable, list[tuple[str, int]]] = {}
+        for bundle in self.bundles:
+            for index, label in enumerate(bundle.labels or ()):
+                found.setdefault(label, []).append((bundle.name, index))
+        return found
 
     def node(self, node_id: int) -> tuple[str, Hashable]:
         """The group and the label of a node id.

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from physeq.errors import ModelError
-from physeq.graph import Bundle, Dense, Group, OneToOne, Topology, from_networkx, layered, to_networkx
+from physeq.graph import Bundle, Dense, Group, OneToOne, Sparse, Topology, from_networkx, layered, to_networkx
 
 CLASSES = (nx.Graph, nx.DiGraph, nx.MultiGraph, nx.MultiDiGraph)
 
@@ -282,3 +282,24 @@ def test_large_graphs_convert_in_linear_time():
         return time.process_time() - start
 
     assert seconds(20_000) < 3.0  # takes about 0.2 s; quadratic code would take minutes
+
+
+def test_edge_names_label_the_instances_and_come_back():
+    graph = nx.MultiGraph()
+    graph.add_edge("a", "b", name="R1", g=1.0)
+    graph.add_edge("b", "c", name="R2", g=2.0)
+    net = from_networkx(graph)
+    assert net.bundle("edges").labels == ("R1", "R2")
+    assert net.element("R2") == ("edges", 1)
+    assert net.element("R3") is None
+    assert [name for _, _, name in to_networkx(net).edges(data="name")] == ["R1", "R2"]
+    graph.add_edge("c", "d")
+    assert from_networkx(graph).bundle("edges").labels is None  # names are labels only where every edge has one
+
+
+def test_labels_of_a_bundle_are_distinct_and_complete():
+    pair = Sparse([[0, 1], [1, 2]])
+    with pytest.raises(ModelError, match=r"R1.*name several"):
+        Bundle("wire", ("a", "a"), pair, labels=("R1", "R1"))
+    with pytest.raises(ModelError, match="must name its 2 instances, got 1"):
+        Topology((Group("a", 3),), (Bundle("wire", ("a", "a"), pair, labels=("R1",)),))
