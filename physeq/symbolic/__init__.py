@@ -36,3 +36,8 @@ from physeq.symbolic.symbols import target as target
 from physeq.symbolic.symbols import time as time
 from physeq.symbolic.system import Placement as Placement
 from physeq.symbolic.system import System as System
+from physeq.symbolic.waveforms import DC as DC
+from physeq.symbolic.waveforms import PiecewiseLinear as PiecewiseLinear
+from physeq.symbolic.waveforms import Pulse as Pulse
+from physeq.symbolic.waveforms import Sine as Sine
+from physeq.symbolic.waveforms import Waveform as Waveform

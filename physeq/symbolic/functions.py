@@ -11,20 +11,9 @@ from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import Boolean
 
-
-class NamedFunction(sp.Function):
-    """Base class of physeq's elementwise functions; subclasses set `nargs`, `fdiff` and `latex_name`."""
-
-    latex_name = ""
-    holomorphic = True
-
-    def _eval_is_real(self):
-        return all(argument.is_real for argument in self.args) or None
-
-    def _latex(self, printer, exp=None):
-        inside = ", ".join(printer._print(argument) for argument in self.args)
-        text = rf"{self.latex_name}\left({inside}\right)"
-        return text if exp is None else rf"{{{text}}}^{{{exp}}}"
+from physeq.symbolic.named import NamedFunction as NamedFunction
+from physeq.symbolic.named import clip as clip
+from physeq.symbolic.waveform_functions import piecewise_linear, pulse, sine, whole_periods
 
 
 class sigmoid(NamedFunction):
@@ -93,23 +82,6 @@ class xlogx(NamedFunction):
         return sp.Float(0) if x.is_zero else (x * sp.log(x))._eval_evalf(prec)
 
 
-class clip(NamedFunction):
-    """min(max(x, lower), upper); its derivative by x is 1 strictly inside and 0 outside, by a bound 1 beyond it."""
-
-    nargs = 3
-    latex_name = r"\mathrm{clip}"
-    holomorphic = False
-
-    def fdiff(self, argindex=1):
-        x, lower, upper = self.args
-        where = {1: (x > lower) & (x < upper), 2: (x <= lower) & (lower < upper), 3: x >= upper}[argindex]
-        return sp.Piecewise((1, where), (0, True))
-
-    def _eval_evalf(self, prec):
-        x, lower, upper = self.args
-        return sp.Min(sp.Max(x, lower), upper)._eval_evalf(prec)
-
-
 class logsumexp(NamedFunction):
     """log Σ_k exp(z_k) over the outputs k of a cost: one number for all outputs, its derivative `softmax(z)`.
 
@@ -160,7 +132,7 @@ def hard_sigmoid(x):
 ELEMENTWISE = (
     sp.exp, sp.log, sp.sin, sp.cos, sp.tan, sp.asin, sp.acos, sp.atan, sp.atan2, sp.sinh, sp.cosh, sp.tanh, sp.asinh,
     sp.acosh, sp.atanh, sp.erf, sp.Abs, sp.sign, sp.Max, sp.Min, sp.Heaviside, sp.floor, sp.Piecewise,
-    sigmoid, softplus, logcosh, xlogx, clip,
+    sigmoid, softplus, logcosh, xlogx, clip, sine, pulse, piecewise_linear, whole_periods,
 )  # fmt: skip
 
 # What mixes the outputs of a cost: evaluated on all outputs at once, and allowed in a cost alone.
@@ -169,6 +141,7 @@ ACROSS_OUTPUTS = (logsumexp, softmax)
 # Functions whose real formula does not continue to complex arguments.
 NOT_HOLOMORPHIC = (
     sp.Abs, sp.sign, sp.Max, sp.Min, sp.Heaviside, sp.floor, sp.Piecewise, sp.atan2, sp.conjugate, sp.re, sp.im, clip,
+    sine, pulse, piecewise_linear, whole_periods,
 )  # fmt: skip
 
 # Functions without a usable derivative: allowed in a force, refused where an energy is differentiated.
