@@ -88,6 +88,7 @@ from physeq.solve import Relaxation as Relaxation
 from physeq.solve import SparseDirect as SparseDirect
 from physeq.solve import default_finder as default_finder
 from physeq.solve import equilibrium as equilibrium
+from physeq.symbolic import DC as DC
 from physeq.symbolic import Clamp as Clamp
 from physeq.symbolic import Component as Component
 from physeq.symbolic import Constant as Constant
@@ -98,7 +99,10 @@ from physeq.symbolic import Feed as Feed
 from physeq.symbolic import GlorotUniform as GlorotUniform
 from physeq.symbolic import Node as Node
 from physeq.symbolic import Normal as Normal
+from physeq.symbolic import PiecewiseLinear as PiecewiseLinear
+from physeq.symbolic import Pulse as Pulse
 from physeq.symbolic import Readout as Readout
+from physeq.symbolic import Sine as Sine
 from physeq.symbolic import TransposeOf as TransposeOf
 from physeq.symbolic import Uniform as Uniform
 from physeq.symbolic import clip as clip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import reduce
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from sympy.logic.boolalg import Boolean, BooleanFalse, BooleanTrue
 
 from physeq.errors import InternalError
 from physeq.symbolic import functions as named
+from physeq.symbolic import waveform_functions as waves
 
 
 def _logcosh(x):
@@ -72,6 +73,9 @@ FUNCTIONS: dict[type, Callable] = {
     named.xlogx: lambda x: jax.scipy.special.xlogy(x, x),
     named.clip: lambda x, lower, upper: jnp.minimum(jnp.maximum(x, lower), upper),
 }  # fmt: skip
+FUNCTIONS |= {
+    f: partial(f.evaluate, jnp) for f in (waves.sine, waves.pulse, waves.piecewise_linear, waves.whole_periods)
+}
 
 
 def _shifted(z):

@@ -12,11 +12,14 @@ from physeq.compile import Program
 from physeq.compile.printer import FUNCTIONS
 from physeq.errors import InternalError
 from physeq.symbolic import clip, functions, logcosh, sigmoid, softplus, xlogx
+from physeq.symbolic.waveform_functions import piecewise_linear, pulse, sine, whole_periods
 
 x, z = sp.symbols("x z", real=True)
 POSITIVE, UNIT, ABOVE_ONE = (0.1, 3.0), (-0.9, 0.9), (1.1, 3.0)
 DOMAINS = {sp.log: POSITIVE, xlogx: POSITIVE, sp.asin: UNIT, sp.acos: UNIT, sp.atanh: UNIT, sp.acosh: ABOVE_ONE}
 SAMPLES = {sp.atan2: (x, z), sp.Max: (x, z, 0.2), sp.Min: (x, z, 0.2), clip: (x, -0.5, z + 1.5)}
+SAMPLES |= {sine: (x, 0.5, z, 0.7, -0.3, 0.4, 30), pulse: (x, -1, 2 + z, -1.5, 0.25, 0.5, 0.75, 2)}
+SAMPLES |= {piecewise_linear: (x, -1.5, z, 0.25, 3, 0.5, -1), whole_periods: (x, 0.75)}
 
 
 def evaluate(expression, **values):
