@@ -57,7 +57,7 @@ class WaveformFunction(NamedFunction):
         raise NotImplementedError
 
     @staticmethod
-    def corners(start: float, stop: float, *arguments: np.ndarray) -> np.ndarray:
+    def corners(start: float, stop: float, *arguments: Any) -> np.ndarray:
         """The times in [start, stop] at which it or its slope jumps, of one instance, in any order."""
         raise NotImplementedError
 

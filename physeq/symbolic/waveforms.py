@@ -52,11 +52,9 @@ class Waveform(ABC):
         >>> Pulse(0, 1, rise=0.1, fall=0.1, width=0.3, period=1).breakpoints(0, 1).tolist()
         [0.1, 0.4, 0.5]
         """
-        expression = self.expression()
-        found = {p: p.initial.value for p in expression.free_symbols if isinstance(p, Parameter)}  # type: ignore[attr-defined]
-        return breakpoints(
-            [expression], found | {p: values[p.name] for p in found if p.name in (values or {})}, start, stop
-        )
+        expression, given = self.expression(), values or {}
+        numbers = {p: given.get(p.name, _start(p)) for p in expression.free_symbols if p != time}
+        return breakpoints([expression], numbers, start, stop)
 
     def __call__(self, t: Any) -> np.ndarray:
         """The waveform's value at the times t (an array of any shape)."""
@@ -167,8 +165,8 @@ class Pulse(Waveform):
         _not_negative(self, "delay", "rise", "fall", "width", "period")
         if self.width is None and (self.period is not None or self.fall):
             raise ModelError("Pulse: a fall or a period needs a width, the time that it stays at `pulsed`; give width=")
-        if self.period is not None and not 0 < self.period >= self.rise + self.width + self.fall:
-            length = self.rise + self.width + self.fall
+        length = self.rise + (self.width or 0.0) + self.fall
+        if self.period is not None and not 0 < self.period >= length:
             raise ModelError(
                 f"Pulse: the period {self.period} must hold rise + width + fall = {length}; lengthen it or shorten the "
                 "pulse"
