@@ -18,6 +18,13 @@ from .diodes import exponential_diode as exponential_diode
 from .diodes import exponential_diode_to_ground as exponential_diode_to_ground
 from .diodes import ideal_diode as ideal_diode
 from .diodes import ideal_diode_to_ground as ideal_diode_to_ground
+from .diodes import piecewise_linear_diode as piecewise_linear_diode
+from .memristors import Biolek as Biolek
+from .memristors import Joglekar as Joglekar
+from .memristors import Window as Window
+from .memristors import linear_drift_memristor as linear_drift_memristor
+from .memristors import programmed_memristor as programmed_memristor
+from .memristors import threshold_memristor as threshold_memristor
 from .passive import capacitor as capacitor
 from .passive import capacitor_to_ground as capacitor_to_ground
 from .passive import conductance_to as conductance_to
@@ -27,3 +34,7 @@ from .passive import resistor as resistor
 from .sources import branch_current_source as branch_current_source
 from .sources import current_source as current_source
 from .sources import voltage_source as voltage_source
+from .superconducting import FLUX_QUANTUM as FLUX_QUANTUM
+from .superconducting import josephson_junction as josephson_junction
+from .transistors import mosfet as mosfet
+from .transistors import switch as switch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from physeq.errors import ModelError
 from physeq.symbolic import Edge, Node, parameter
 
 from ._shared import ACROSS, Initial, v
@@ -74,6 +75,55 @@ def _junction(current: Initial, thermal: Initial, trainable: bool):
 def _direction():
     return parameter(
         "direction", trainable=False, initial=1.0, description="1: anode at the node, −1: cathode, 0: no diode"
+    )
+
+
+def piecewise_linear_diode(
+    on: Initial = 10.0,
+    off: Initial = 1e-6,
+    forward: Initial = 0.0,
+    *,
+    smoothing: float | None = None,
+    trainable: bool = False,
+) -> Edge:
+    """A diode of two conductances between nodes, anode at the source: I = g_off u + (g_on − g_off) max(u − V_f, 0).
+
+    u = v_source − v_target; the co-content is ½ g_off u² + ½ (g_on − g_off) max(u − V_f, 0)². Convex for g_on ≥ g_off.
+    An ideal diode is its limit g_on → ∞, g_off → 0. With `smoothing` = w volts the conductance rises from g_off to g_on
+    in a straight line over V_f < u < V_f + w, so that the current has no corner: the last term of the co-content
+    becomes (g_on − g_off)(max(u − V_f, 0)³ − max(u − V_f − w, 0)³)/6w.
+
+    Args:
+        on, off: conductances g_on and g_off in siemens.
+        forward: V_f in volts.
+        smoothing: w in volts, or None for a corner.
+        trainable: whether learning changes g_on, g_off and V_f.
+
+    Raises:
+        ModelError: a smoothing that is not positive.
+
+    Source: Chua, Desoer & Kuh, Linear and Nonlinear Circuits (McGraw-Hill 1987), chapter 2.
+
+    >>> import physeq as pq
+    >>> pq.electrical.piecewise_linear_diode(smoothing=0.01).coupling
+    'energy'
+    """
+    if smoothing is not None and not smoothing > 0:
+        raise ModelError(f"piecewise_linear_diode: smoothing must be a positive voltage or None, got {smoothing!r}")
+    g_on, g_off = (
+        parameter(name, positive=True, initial=start, trainable=trainable, unit="S", description=what)
+        for name, start, what in (("g_on", on, "forward conductance"), ("g_off", off, "reverse conductance"))
+    )
+    v_f = parameter("V_f", initial=forward, trainable=trainable, unit="V", description="forward voltage")
+    if smoothing is None:
+        above = sp.Max(ACROSS - v_f, 0) ** 2 / 2
+    else:
+        w = sp.Float(smoothing)
+        above = (sp.Max(ACROSS - v_f, 0) ** 3 - sp.Max(ACROSS - v_f - w, 0) ** 3) / (6 * w)
+    return Edge(
+        "piecewise-linear diode",
+        dissipation=g_off * ACROSS**2 / 2 + (g_on - g_off) * above,
+        description="diode of two conductances, anode at the source",
     )
 
 
