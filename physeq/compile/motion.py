@@ -202,9 +202,10 @@ class BoundMotion(eqx.Module):
 
     def field(self, t: Array, y: Array) -> Array:
         """f(t, y), shape (size,)."""
-        return self._assemble(t, y, lambda programs, known: programs.rows(known))
+        return self.assemble(t, y, lambda programs, known: programs.rows(known))
 
-    def _assemble(self, t: Array, y: Array, rows: Callable) -> Array:
+    def assemble(self, t: Array, y: Array, rows: Callable) -> Array:
+        """f from the values of every form's rows: `rows(programs, environment)`."""
         t = jnp.asarray(t, y.dtype)
         wheres, values = [], []
         for programs in self.motion.programs:
@@ -227,13 +228,17 @@ class BoundMotion(eqx.Module):
         return jnp.where(held, self.held_values(t, y.dtype) - y, f) if held.any() else f
 
     def jacobian(self, t: Array, y: Array) -> Array:
-        """∂f/∂y as values on `pattern`."""
+        """∂f/∂y as values on `pattern_of(layout)`."""
+        return self.assemble_jacobian(t, y, lambda programs, known: programs.jacobian[0](known))
+
+    def assemble_jacobian(self, t: Array, y: Array, entries: Callable) -> Array:
+        """∂f/∂y from the values of every form's entries: `entries(programs, environment)`."""
         t = jnp.asarray(t, y.dtype)
         values = []
         for programs in self.motion.programs:
-            program, rows, _ = programs.jacobian
+            _, rows, _ = programs.jacobian
             if rows:
-                known = program(self.environment(programs, t, y))
+                known = entries(programs, self.environment(programs, t, y))
                 values += [jnp.broadcast_to(jnp.asarray(v, y.dtype), r.shape) for v, r in zip(known, rows, strict=True)]
         layout = pattern_of(self.layout)
         values.append(jnp.ones(layout.kinematic, y.dtype))
@@ -241,7 +246,7 @@ class BoundMotion(eqx.Module):
         return jnp.concatenate([kept, jnp.full(layout.held, -1.0, y.dtype), jnp.zeros(layout.massive, y.dtype)])
 
     def mass(self, dtype: Any = None) -> Array:
-        """M as values on `pattern`."""
+        """M as values on `pattern_of(layout)`."""
         dtype = jnp.result_type(float) if dtype is None else dtype
         y = jnp.zeros(self.layout.size, dtype)
         values = []

@@ -124,8 +124,11 @@ def motion_variables(system: System) -> dict[tuple[str, Coordinate], MotionVaria
     while grown:
         grown = False
         for placement in system.placements:
-            slots = [s for s in placement.component.slots if placement.component.kinetic.has(
-                placement.component.symbol(s, 1))]
+            slots = [
+                s
+                for s in placement.component.slots
+                if placement.component.kinetic.has(placement.component.symbol(s, 1))
+            ]
             keys = {(placement.group_of(s.port), s.coordinate) for s in slots}
             if keys & accelerated and not keys <= accelerated:
                 accelerated |= keys
@@ -146,9 +149,7 @@ def _kind(system: System, v: Variable, uses: list[tuple[Component, Slot]], inert
     if all(reduced):
         return MotionKind.REDUCED
     rates = any(
-        e.has(c.symbol(s, 1))
-        for c, s in uses
-        for e in (c.kinetic, c.dissipation, *c.force.values(), *c.constraint)
+        e.has(c.symbol(s, 1)) for c, s in uses for e in (c.kinetic, c.dissipation, *c.force.values(), *c.constraint)
     )
     if not inertia and not rates:
         return MotionKind.STATIC

@@ -95,7 +95,9 @@ def motion_form(placement: Placement, variables: Mapping[tuple[str, Coordinate],
     rows = {u: r.subs(eliminated) for u, r in rows.items() if u not in gone}
     rates = [(component.symbol(s, 1), s) for s in component.slots]
     power = sum((component.force.get(component.symbol(s), 0) * q for q, s in rates), sp.S.Zero)
-    power += sum((multipliers[k] * a * q for q, s in rates for k, a in motion_terms(component, s)["constraint"]), sp.S.Zero)
+    power += sum(
+        (multipliers[k] * a * q for q, s in rates for k, a in motion_terms(component, s)["constraint"]), sp.S.Zero
+    )
     return MotionForm(
         placement,
         {s: u for s, u in symbols.items() if u not in gone},

@@ -1,0 +1,135 @@
+"""`Solution`: a motion's trajectory, every quantity of it by the user's names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from physeq.compile.motion import BoundMotion, State
+from physeq.compile.motion_observe import Quantity, momentum, momentum_coordinates, names, observe, quantity
+from physeq.solve.rest import rates
+
+
+class Solution(eqx.Module):
+    """A trajectory of a motion. `sol["C1.i"]` is a quantity by name over `sol.ts`, eliminated ones included.
+
+    Attributes:
+        ts: times, shape `(times,)`; after an event the times that were not reached are infinite.
+        ys: all unknowns, shape `(times, size)`.
+        bound: the motion with its parameters and inputs.
+        steps, rejected: accepted and rejected steps of the integrator.
+        solver: the integrator's name.
+        dense: the integrator's own interpolation, or None.
+        event: whether an event ended the motion.
+    """
+
+    ts: Array
+    ys: Array
+    bound: BoundMotion
+    steps: Array
+    rejected: Array
+    solver: str = eqx.field(static=True)
+    dense: Any = None
+    event: Array | None = None
+
+    def __getitem__(self, name: str) -> Array:
+        """A quantity over time: `(times,)` for one node or element, `(times, instances)` for all of a group or bundle.
+
+        Raises:
+            ModelError: no quantity has that name.
+        """
+        return _observe(self.bound, quantity(self.bound, name), self.ts, self.ys)
+
+    def unit(self, name: str) -> str:
+        """The unit of a quantity, "" where it is unknown."""
+        return quantity(self.bound, name).unit
+
+    def names(self) -> list[str]:
+        """Names of quantities."""
+        return names(self.bound)
+
+    @property
+    def state(self) -> State:
+        """{group or bundle: {key: `(times, instances)`}}."""
+        return self.bound.motion.unflatten(self.ys)
+
+    @property
+    def final(self) -> State:
+        """The last state, which `simulate(start=...)` takes."""
+        return self.bound.motion.unflatten(self.ys[-1])
+
+    def at(self, t: Any, name: str | None = None) -> Any:
+        """The state, or one quantity, at any time of the interval, by the integrator's interpolation (`dense=True`).
+
+        Raises:
+            ValueError: the trajectory was not kept densely.
+        """
+        if self.dense is None:
+            raise ValueError("this solution has no interpolation; call simulate(..., dense=True)")
+        t = jnp.asarray(t)
+        ys = jax.vmap(self.dense)(t.reshape(-1))
+        if name is None:
+            return self.bound.motion.unflatten(ys.reshape(*t.shape, -1))
+        found = _observe(self.bound, quantity(self.bound, name), t.reshape(-1), ys)
+        return found.reshape(*t.shape, *found.shape[1:])
+
+    def invariants(self) -> dict[str, Array]:
+        """What the motion should keep, over time: the energy where nothing dissipates or supplies, total momenta.
+
+        >>> # sol.invariants()["energy"][-1] - sol.invariants()["energy"][0] is the integrator's drift
+        """
+        forms = self.bound.layout.forms
+        found = {}
+        if all(f.dissipated == 0 and f.supplied == 0 for f in forms) and not self.bound.layout.system.inputs:
+            found["energy"] = self["energy"]
+        for name in momentum_coordinates(self.bound.layout):
+            found[f"momentum of {name}"] = jax.vmap(lambda t, y, n=name: momentum(self.bound, n, t, y))(
+                self.ts, self.ys
+            )
+        return found
+
+    def power_balance(self) -> Array:
+        """E(t₁) − E(t₀) + ∫(q̇·∂R/∂q̇ − F·q̇ − λ terms) dt by the trapezoidal rule on `ts`: 0 up to its error."""
+        energy, flow = self["energy"], self["dissipated"] - self["supplied"]
+        return energy[-1] - energy[0] + jnp.sum((flow[1:] + flow[:-1]) / 2 * jnp.diff(self.ts))
+
+    def to_columns(self, wanted: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+        """{"t": times, name: values}, one column per node or element; by default all unknowns."""
+        columns = {"t": np.asarray(self.ts)}
+        labels = self.bound.layout.names()
+        if wanted is None:
+            return columns | dict(zip(labels, np.asarray(self.ys).T, strict=True))
+        for name in wanted:
+            values = np.asarray(self[name])
+            if values.ndim == 1:
+                columns[name] = values
+            else:
+                owner, _, key = name.rpartition(".")
+                own = [f"{self.bound.layout.label(owner, i)}.{key}" for i in range(values.shape[1])]
+                columns |= dict(zip(own, values.T, strict=True))
+        return columns
+
+
+@eqx.filter_jit
+def _observe(bound: BoundMotion, wanted: Quantity, ts: Array, ys: Array) -> Array:
+    def one(t, y):
+        moving = rates(bound, t, y) if _needs_rates(wanted) else jnp.zeros_like(y)
+        return observe(bound, wanted, t, y, moving)
+
+    finite = jnp.where(jnp.isfinite(ts), ts, 0.0)
+    return jax.vmap(one)(finite, ys)
+
+
+def _needs_rates(wanted: Quantity) -> bool:
+    """Whether an expression holds derivatives that are no unknowns."""
+    if wanted.total:
+        return True
+    if wanted.programs is None or wanted.expression is None:
+        return False
+    return bool({s for s in wanted.expression.free_symbols if getattr(s, "order", 0)} - set(wanted.programs.entries))
