@@ -62,6 +62,7 @@ from physeq.learn import nearest_singularity as nearest_singularity
 from physeq.learn import noise_audit as noise_audit
 from physeq.learn import stability_map as stability_map
 from physeq.library import electrical as electrical
+from physeq.library import mechanical as mechanical
 from physeq.library import neural as neural
 from physeq.library import oscillators as oscillators
 from physeq.solve import LBFGS as LBFGS

@@ -1,1 +1,1 @@
-"""Ready components by domain, written in the public symbols only: electrical, neural, oscillators."""
+"""Ready components by domain, written in the public symbols only: electrical, mechanical, neural, oscillators."""

@@ -3,7 +3,9 @@
 *Energy-based* units live in the variable before the activation,
 E = Σ_i (½ s_i² − b_i ρ(s_i)) − Σ_edges w ρ(s_i) ρ(s_j), and relax by ṡ = −∂E/∂s. *Prototypical* units live after it,
 E = Σ_i (∫ρ⁻¹(s_i) ds − b_i s_i) − Σ_edges w s_i s_j, whose local minimum is the map s_i ← ρ(Σ_j w_ij s_j + b_i) of
-discrete-time equilibrium propagation. All variables are dimensionless; times are in units of the membrane's constant.
+discrete-time equilibrium propagation. *Leaky* units sum what they receive, τ ṡ_i = −s_i + b_i + Σ_j w_ij ρ(s_j), the
+equations of Hopfield 1984. All variables are dimensionless; times are in units of the membrane's constant unless a
+time constant τ is given.
 """
 
 from __future__ import annotations
@@ -72,14 +74,23 @@ def _bias(initial: Initial):
     return parameter("b", initial=initial, description="bias")
 
 
-def unit(activation: Activation = tanh, initial: Initial = None) -> Node:
-    """An energy-based unit: V = ½ s² − b ρ(s), R = ½ ṡ², so that ṡ = −s + ρ′(s)(b + synapses).
+def _friction(time_constant: Initial) -> sp.Expr:
+    """R of a unit: ½ τ ṡ², with τ = 1 where None."""
+    if time_constant is None:
+        return s.dot**2 / 2
+    tau = parameter("tau", positive=True, initial=time_constant, trainable=False, unit="s", description="time constant")
+    return tau * s.dot**2 / 2
+
+
+def unit(activation: Activation = tanh, initial: Initial = None, *, time_constant: Initial = None) -> Node:
+    """An energy-based unit: V = ½ s² − b ρ(s), R = ½ τ ṡ², so that τ ṡ = −s + ρ′(s)(b + synapses).
 
     With `hard_sigmoid` the state is kept in [0, 1] by projection and ρ(s) = s.
 
     Args:
         activation: ρ.
         initial: starting bias, a number or a distribution.
+        time_constant: τ of each unit, or None for 1.
 
     Source: Scellier & Bengio 2017, arXiv:1602.05179; Hopfield 1984, doi:10.1073/pnas.81.10.3088.
 
@@ -90,7 +101,7 @@ def unit(activation: Activation = tanh, initial: Initial = None) -> Node:
     return Node(
         "unit",
         potential=s**2 / 2 - _bias(initial) * activation.function(s),
-        dissipation=s.dot**2 / 2,
+        dissipation=_friction(time_constant),
         bounds=_bounds(activation),
         description=f"leaky unit, {activation.name} activation",
     )
@@ -117,12 +128,15 @@ def synapse(activation: Activation = tanh, initial: Initial = None, *, source: A
     return Edge("synapse", potential=-w * sent * activation.function(s.target), description="symmetric synapse")
 
 
-def prototypical_unit(activation: Activation = logistic, initial: Initial = None) -> Node:
-    """A prototypical unit: V = ∫ρ⁻¹(s) ds − b s, with the local minimum s* = ρ(D + b) under a drive D, and R = ½ ṡ².
+def prototypical_unit(
+    activation: Activation = logistic, initial: Initial = None, *, time_constant: Initial = None
+) -> Node:
+    """A prototypical unit: V = ∫ρ⁻¹(s) ds − b s, with the local minimum s* = ρ(D + b) under a drive D, R = ½ τ ṡ².
 
     Args:
         activation: ρ, monotonic.
         initial: starting bias, a number or a distribution.
+        time_constant: τ of each unit, or None for 1.
 
     Source: Ernoult, Grollier, Querlioz, Bengio, Scellier 2020, arXiv:2005.04168, "prototypical" setting.
 
@@ -134,7 +148,7 @@ def prototypical_unit(activation: Activation = logistic, initial: Initial = None
     return Node(
         "prototypical unit",
         potential=activation.inverse_integral(s) - b * s,
-        dissipation=s.dot**2 / 2,
+        dissipation=_friction(time_constant),
         bounds=_bounds(activation),
         # With a box the closed form is linear, found by itself and clipped.
         minimiser=None if activation.bounded else activation.function(drive + b),
@@ -151,6 +165,55 @@ def prototypical_synapse(initial: Initial = None) -> Edge:
     """
     w = parameter("w", initial=initial, description="weight")
     return Edge("synapse", potential=-w * s.source * s.target, description="symmetric synapse")
+
+
+def leaky_unit(initial: Initial = None, *, time_constant: Initial = 1.0) -> Node:
+    """A leaky unit: V = ½ s² − b s, R = ½ τ ṡ², so that τ ṡ = −s + b + what synapses send.
+
+    With `hopfield_synapse` it is the continuous Hopfield network, s the potential of a membrane; with
+    `directed_synapse(ρ)` the rate network of any weights. A step of its input is followed as 1 − exp(−t/τ).
+
+    Args:
+        initial: starting bias, a number or a distribution.
+        time_constant: τ of each unit.
+
+    Source: Hopfield 1984, doi:10.1073/pnas.81.10.3088, equation 5, with R = 1 and C = τ.
+
+    >>> import physeq as pq
+    >>> pq.neural.leaky_unit().potential
+    s**2/2 - s*b
+    """
+    return Node(
+        "leaky unit",
+        potential=s**2 / 2 - _bias(initial) * s,
+        dissipation=_friction(time_constant),
+        description="leaky integrator",
+    )
+
+
+def hopfield_synapse(activation: Activation = tanh, initial: Initial = None) -> Edge:
+    """A symmetric synapse between leaky units: the forces w ρ(s_target) on the source and w ρ(s_source) on the target.
+
+    With these the network decreases Hopfield's energy −½ Σ w_ij ρ_i ρ_j + Σ (∫ρ⁻¹ − b_i ρ_i) of the outputs
+    ρ_i = ρ(s_i): a gradient flow of the potentials in the metric ρ′. `synapse` has the same equilibria and follows the
+    gradient itself.
+
+    Args:
+        activation: ρ.
+        initial: starting weight, a number or a distribution.
+
+    Source: Hopfield 1984, doi:10.1073/pnas.81.10.3088, equations 5 and 7.
+
+    >>> import physeq as pq
+    >>> pq.neural.hopfield_synapse(pq.neural.tanh).coupling
+    'bidirectional'
+    """
+    w = parameter("w", initial=initial, description="weight")
+    return Edge(
+        "Hopfield synapse",
+        force={s.source: w * activation.function(s.target), s.target: w * activation.function(s.source)},
+        description="symmetric synapse of leaky units",
+    )
 
 
 def directed_synapse(activation: Activation = identity, initial: Initial = None) -> Edge:
