@@ -19,6 +19,7 @@ from physeq.graph import random_geometric as random_geometric
 from physeq.graph import random_regular as random_regular
 from physeq.graph import small_world as small_world
 from physeq.interface import Model as Model
+from physeq.interface import Motion as Motion
 from physeq.interface import System as System
 from physeq.interface import derive as derive
 from physeq.learn import AsymmetricEP as AsymmetricEP
@@ -68,6 +69,7 @@ from physeq.library import oscillators as oscillators
 from physeq.solve import LBFGS as LBFGS
 from physeq.solve import ConjugateGradients as ConjugateGradients
 from physeq.solve import Continuation as Continuation
+from physeq.solve import Crossing as Crossing
 from physeq.solve import DenseDirect as DenseDirect
 from physeq.solve import Equilibrium as Equilibrium
 from physeq.solve import EulerSteps as EulerSteps
@@ -83,12 +85,18 @@ from physeq.solve import Minimise as Minimise
 from physeq.solve import Newton as Newton
 from physeq.solve import NodeDescent as NodeDescent
 from physeq.solve import NonlinearCG as NonlinearCG
+from physeq.solve import OperatingPoint as OperatingPoint
 from physeq.solve import Outcome as Outcome
 from physeq.solve import Outside as Outside
 from physeq.solve import Relaxation as Relaxation
+from physeq.solve import Rodas5P as Rodas5P
+from physeq.solve import Solution as Solution
 from physeq.solve import SparseDirect as SparseDirect
+from physeq.solve import SparseNewton as SparseNewton
 from physeq.solve import default_finder as default_finder
 from physeq.solve import equilibrium as equilibrium
+from physeq.solve import operating_point as operating_point
+from physeq.solve import simulate as simulate
 from physeq.symbolic import DC as DC
 from physeq.symbolic import Clamp as Clamp
 from physeq.symbolic import Component as Component

@@ -20,6 +20,25 @@ class Model(_compile.Model):
         """See `physeq.equilibrium`."""
         return _solve.equilibrium(self, params, inputs, **options)
 
+    def simulate(self, params: Any, inputs: Any = None, **options: Any) -> _solve.Solution:
+        """The motion of the same system; see `physeq.simulate`."""
+        cache = self.lowered.__dict__
+        if "motion" not in cache:
+            cache["motion"] = _compile.compile_motion(self.system)
+        return _solve.simulate(cache["motion"], params, inputs, **options)
+
+
+class Motion(_compile.Motion):
+    """A moving system, compiled, with its integrators as methods."""
+
+    def simulate(self, params: Any, inputs: Any = None, **options: Any) -> _solve.Solution:
+        """See `physeq.simulate`."""
+        return _solve.simulate(self, params, inputs, **options)
+
+    def operating_point(self, params: Any, inputs: Any = None, **options: Any) -> _solve.Rest:
+        """See `physeq.operating_point`."""
+        return _solve.operating_point(self, params, inputs, **options)
+
 
 class Derivation(_symbolic.Derivation):
     """What was derived of a system, printable: `print(d)` for a screenful, notebooks and files for the whole page.
@@ -92,3 +111,7 @@ class System(_symbolic.System):
         model = _compile.compile_model(self.derive(per_element=per_element), Model)
         assert isinstance(model, Model)
         return model
+
+    def motion(self) -> Motion:
+        """Compile the equations of motion, M ẏ = f(t, y): ordinary, differential-algebraic or constrained."""
+        return Motion(_compile.compile_motion(self).layout)

@@ -5,6 +5,9 @@ from physeq.compile.energy import parameter_gradient as parameter_gradient
 from physeq.compile.initialise import sample as sample
 from physeq.compile.model import Model as Model
 from physeq.compile.model import compile_model as compile_model
+from physeq.compile.motion import BoundMotion as BoundMotion
+from physeq.compile.motion import Motion as Motion
+from physeq.compile.motion import compile_motion as compile_motion
 from physeq.compile.printer import Program as Program
 from physeq.compile.problem import Problem as Problem
 from physeq.compile.response import force_parameter_gradient as force_parameter_gradient

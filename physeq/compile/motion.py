@@ -19,8 +19,9 @@ from physeq.compile.printer import Program
 from physeq.errors import ModelError
 from physeq.symbolic.motion_form import MotionForm, Unknown
 from physeq.symbolic.place import Feed
-from physeq.symbolic.symbols import StateSymbol, time
+from physeq.symbolic.symbols import time
 from physeq.symbolic.system import System
+from physeq.symbolic.waveforms import breakpoints
 
 State = dict[str, dict[str, Array]]
 
@@ -60,7 +61,7 @@ class FormPrograms:
 
 
 class Motion(eqx.Module):
-    """A moving system, compiled: M ẏ = f(t, y) on one flat vector y; make one with `System.compile().motion`.
+    """A moving system, compiled: M ẏ = f(t, y) on one flat vector y; make one with `System.motion()`.
 
     Rows without mass are algebraic. All methods are pure; batches go through `jax.vmap`.
     """
@@ -131,11 +132,11 @@ class Motion(eqx.Module):
         Raises:
             ModelError: a name that is no unknown, or values of the wrong shape.
         """
-        y = np.zeros(self.size)
-        for (owner, *rest), block in self.layout.blocks.items():
+        declared = np.zeros(self.size)
+        for (owner, *rest), place in self.layout.blocks.items():
             if len(rest) == 2 and rest[1] == self.layout.variables[owner, rest[0]].orders[0]:
-                y[block.start : block.stop] = rest[0].start
-        y = jnp.asarray(y, jnp.result_type(float) if dtype is None else dtype)
+                declared[place.start : place.stop] = rest[0].start
+        y = jnp.asarray(declared, jnp.result_type(float) if dtype is None else dtype)
         known = {(b.owner, b.key): b for b in self.layout.blocks.values()}
         for owner, values in (given or {}).items():
             for key, value in values.items():
@@ -183,6 +184,18 @@ class BoundMotion(eqx.Module):
             if isinstance(entry.kind, Feed) and entry.kind.placement == form.placement.name:
                 known[entry.kind.signal] = self.input(entry.name, t)
         return known
+
+    def corners(self, t0: float, t1: float) -> np.ndarray | None:
+        """Times in (t0, t1) at which the waveforms of sources jump or bend; None where parameters are traced."""
+        found = [np.zeros(0)]
+        for form in self.layout.forms:
+            component = form.placement.component
+            own = self.params[form.placement.name]
+            if any(isinstance(x, jax.core.Tracer) for x in (t0, t1, *own.values())):
+                return None
+            values = {p: np.asarray(own[p.name]) for p in component.parameters}
+            found.append(breakpoints(component.expressions(), values, float(t0), float(t1)))
+        return np.unique(np.concatenate(found))
 
     def input(self, name: str, t: Array) -> Array:
         """An input's array at time t."""
@@ -294,16 +307,16 @@ class MotionPattern:
         self.kinematic = sum(len(r) for r, _ in kinematic)
         rows = [r for p in motion.programs for r in p.jacobian[1]] + [r for r, _ in kinematic]
         columns = [c for p in motion.programs for c in p.jacobian[2]] + [c for _, c in kinematic]
-        rows, columns = np.concatenate([*rows, empty]), np.concatenate([*columns, empty])
-        self.jacobian_kept = np.flatnonzero(~held[rows])
+        row, column = np.concatenate([*rows, empty]), np.concatenate([*columns, empty])
+        self.jacobian_kept = np.flatnonzero(~held[row])
         heavy = [r for p in motion.programs for r in p.mass[1]] + [r for r, _ in kinematic]
         across = [c for p in motion.programs for c in p.mass[2]] + [r for r, _ in kinematic]
-        heavy, across = np.concatenate([*heavy, empty]), np.concatenate([*across, empty])
-        self.mass_kept = np.flatnonzero(~held[heavy])
+        heavy_row, heavy_column = np.concatenate([*heavy, empty]), np.concatenate([*across, empty])
+        self.mass_kept = np.flatnonzero(~held[heavy_row])
         own = np.flatnonzero(held)
         self.held, self.massive = len(own), len(self.mass_kept)
-        self.rows = np.concatenate([rows[self.jacobian_kept], own, heavy[self.mass_kept]]).astype(np.int32)
-        self.columns = np.concatenate([columns[self.jacobian_kept], own, across[self.mass_kept]]).astype(np.int32)
+        self.rows = np.concatenate([row[self.jacobian_kept], own, heavy_row[self.mass_kept]]).astype(np.int32)
+        self.columns = np.concatenate([column[self.jacobian_kept], own, heavy_column[self.mass_kept]]).astype(np.int32)
 
 
 def pattern_of(layout: MotionLayout) -> MotionPattern:
@@ -329,8 +342,3 @@ def compile_motion(system: System) -> Motion:
                     "electrical.piecewise_linear_diode"
                 )
     return Motion(motion_layout(system))
-
-
-def accelerations(form: MotionForm) -> set[StateSymbol]:
-    """Symbols of second order in what a form's flows hold."""
-    return {s for e in form.flow.values() for s in e.free_symbols if isinstance(s, StateSymbol) and s.order == 2}

@@ -11,7 +11,6 @@ import numpy as np
 from physeq.symbolic.derivation import clamped_inputs, driven_inputs
 from physeq.symbolic.motion import MotionKind, MotionVariable, motion_variables
 from physeq.symbolic.motion_form import MotionForm, Unknown, motion_form
-from physeq.symbolic.reduction import clamped_mask
 from physeq.symbolic.symbols import Coordinate
 from physeq.symbolic.system import System
 
@@ -71,6 +70,11 @@ class MotionLayout:
     def size(self) -> int:
         """The number of unknowns."""
         return sum(b.size for b in self.blocks.values())
+
+    @property
+    def mechanical(self) -> bool:
+        """Whether every coordinate moves by inertia or friction of its own: no circuit nodes, nothing static."""
+        return {v.kind for v in self.variables.values()} <= {MotionKind.SECOND, MotionKind.FIRST}
 
     @cached_property
     def held(self) -> np.ndarray:
@@ -190,8 +194,3 @@ def drives(layout: MotionLayout) -> list[tuple[str, np.ndarray, np.ndarray]]:
                     block = layout.blocks[group, coordinate, v.balance]
                     found.append((name, part.columns, block.start + part.indices))
     return found
-
-
-def free_mask(system: System, group: str, coordinate: Coordinate) -> np.ndarray:
-    """Mask of the nodes of a group that nothing holds."""
-    return ~clamped_mask(system, group, coordinate)

@@ -15,7 +15,7 @@ from jaxtyping import Array
 from physeq.compile.motion import BoundMotion, FormPrograms
 from physeq.compile.motion_layout import Block, MotionLayout
 from physeq.compile.printer import Program
-from physeq.errors import ModelError
+from physeq.errors import InternalError, ModelError
 from physeq.symbolic.motion_form import shift_force
 from physeq.symbolic.symbols import StateSymbol
 
@@ -48,9 +48,9 @@ def quantity(bound: BoundMotion, name: str) -> Quantity:
     """What a name means.
 
     `"node.v"`, `"group.v"`, `"element.psi"`: unknowns of one node or element, or of all of a group or bundle.
-    `"R1.i"`, `"R1.v"`: the current (force) that leaves the source node into an element, and the drop x_source − x_target
-    of its unknown; `"M1.drain.i"`: the current that leaves the node at a named port. `"R1.power"`, `"R1.energy"`: q̇·∂R/∂q̇
-    and the stored energy. `"energy"`, `"dissipated"`, `"supplied"`: totals of the system.
+    `"R1.i"`, `"R1.v"`: the current (force) that leaves the source node into an element, and the drop
+    x_source − x_target of its unknown; `"M1.drain.i"`: the current that leaves the node at a named port. `"R1.power"`,
+    `"R1.energy"`: q̇·∂R/∂q̇ and the stored energy. `"energy"`, `"dissipated"`, `"supplied"`: totals of the system.
 
     Raises:
         ModelError: nothing has that name; the message lists near ones.
@@ -109,6 +109,8 @@ def observe(bound: BoundMotion, wanted: Quantity, t: Array, y: Array, rates: Arr
         return total
     if wanted.block is not None:
         values = y[wanted.block.start : wanted.block.stop]
+    elif wanted.programs is None or wanted.expression is None:
+        raise InternalError(f"{wanted.name} is neither an unknown nor an element's")
     else:
         values = _instances(bound, wanted.programs, wanted.expression, t, y, rates)
     return values if wanted.index is None else values[wanted.index]
@@ -179,8 +181,8 @@ def _expression(programs: FormPrograms, key: str) -> tuple[sp.Expr, str] | None:
     if key == "v" and len(ports) >= 2 and len(first) == 1:
         slot = first[0][0]
         symbols = [s for s, u in form.symbols.items() if not isinstance(u, int) and u[0].coordinate == slot.coordinate]
-        ends = [next((s for s in symbols if s.port == port), None) for port in ports[:2]]
-        if None not in ends:
+        ends = [s for port in ports[:2] for s in symbols if s.port == port][:2]
+        if len(ends) == 2:
             return ends[0] - ends[1], ends[0].coordinate.rate_unit if ends[0].order else ends[0].coordinate.unit
     return None
 
@@ -199,9 +201,8 @@ def _instances(bound: BoundMotion, programs: FormPrograms, expression: sp.Expr, 
 def _rates(layout: MotionLayout, form, expression: sp.Expr, rates: Array) -> dict[sp.Symbol, Array]:
     """Derivatives that are no unknowns, from ẏ: v̇ of reduced nodes, q̇ of first-order ones, ẇ."""
     found = {}
-    slots = {s: v for s, v in ((s, layout.variables[form.placement.group_of(s.port), s.coordinate]) for s in
-                               form.placement.component.slots)}  # fmt: skip
-    for slot, v in slots.items():
+    for slot in form.placement.component.slots:
+        v = layout.variables[form.placement.group_of(slot.port), slot.coordinate]
         for order in (1, 2):
             symbol = form.placement.component.symbol(slot, order)
             if order not in v.orders and order - 1 in v.orders and expression.has(symbol):

@@ -18,9 +18,17 @@ from physeq.solve.minimise import NonlinearCG as NonlinearCG
 from physeq.solve.newton import Newton as Newton
 from physeq.solve.node_descent import NodeDescent as NodeDescent
 from physeq.solve.noise import GaussianNoise as GaussianNoise
+from physeq.solve.operating_point import Rest as Rest
+from physeq.solve.operating_point import operating_point as operating_point
 from physeq.solve.relaxation import EulerSteps as EulerSteps
 from physeq.solve.relaxation import Explicit as Explicit
 from physeq.solve.relaxation import Implicit as Implicit
 from physeq.solve.relaxation import Relaxation as Relaxation
+from physeq.solve.rest import SparseNewton as SparseNewton
 from physeq.solve.result import Equilibrium as Equilibrium
 from physeq.solve.result import Outcome as Outcome
+from physeq.solve.rodas5p import Rodas5P as Rodas5P
+from physeq.solve.simulate import Crossing as Crossing
+from physeq.solve.simulate import OperatingPoint as OperatingPoint
+from physeq.solve.simulate import simulate as simulate
+from physeq.solve.trajectory import Solution as Solution

@@ -137,5 +137,14 @@ def _with_entries(found, pattern: MotionPattern) -> AlgebraicRows:
         columns.append(pattern.columns[entries])
         sources.append(entries)
         factors.append(np.full(len(entries), value))
-    joined = (np.concatenate(x) for x in (rows, columns, sources))
-    return AlgebraicRows(algebraic, into, out_of, factor, massless, *joined, np.concatenate(factors))
+    return AlgebraicRows(
+        algebraic,
+        into,
+        out_of,
+        factor,
+        massless,
+        np.concatenate(rows),
+        np.concatenate(columns),
+        np.concatenate(sources),
+        np.concatenate(factors),
+    )

@@ -27,7 +27,8 @@ class SparseNewton:
 
     Attributes:
         steps: most Newton steps at one s.
-        tolerance: on the largest change of an unknown, relative to its size; by default 1e-9 (1e-4 in single precision).
+        tolerance: on the largest change of an unknown, relative to its size; by default 1e-9, or 1e-4 in single
+            precision.
         stages: most values of s; 0 for no source stepping.
 
     >>> SparseNewton(steps=50)
@@ -83,7 +84,7 @@ def _cached(bound: BoundMotion, name: str, of: Callable) -> SparsityPattern:
     return cache[name]
 
 
-def operating_point(bound: BoundMotion, t: Array, start: Array, newton: SparseNewton, throw: bool = True) -> Root:
+def steady(bound: BoundMotion, t: Array, start: Array, newton: SparseNewton, throw: bool = True) -> Root:
     """The y with f(t, y) = 0: currents through inductors constant, none into capacitors, nothing moving.
 
     Differentiable in parameters and inputs (implicitly).
@@ -100,11 +101,16 @@ def consistent(bound: BoundMotion, t: Array, start: Array, newton: SparseNewton,
 
 
 def _found(rows: Rows, pattern, bound, t, start, newton, what: str, throw: bool) -> Root:
-    t = jnp.asarray(t, start.dtype)
-    found = _search(rows, pattern, newton, bound, t, start)
-    y = _root(bound, t, start, jax.lax.stop_gradient(found.y), rows, pattern)
+    found = _located(rows, pattern, newton, bound, jnp.asarray(t, start.dtype), start)
     if throw and not isinstance(found.converged, jax.core.Tracer) and not bool(found.converged):
         raise SolveError(_message(bound, found, what))
+    return found
+
+
+@eqx.filter_jit
+def _located(rows: Rows, pattern: SparsityPattern, newton: SparseNewton, bound, t: Array, start: Array) -> Root:
+    found = _search(rows, pattern, newton, bound, t, start)
+    y = _root(bound, t, start, jax.lax.stop_gradient(found.y), rows, pattern)
     return Root(y, found.residual, found.steps, found.converged)
 
 
@@ -149,11 +155,10 @@ def _search(rows: Rows, pattern: SparsityPattern, newton: SparseNewton, bound, t
             return new, followed, jnp.max(jnp.abs(r)), step + 1, done, ~jnp.isfinite(change)
 
         false = jnp.zeros((), bool)
-        return jax.lax.while_loop(
-            unfinished, advance, (y, at, jnp.asarray(jnp.inf, y.dtype), jnp.int32(0), false, false)
-        )
+        begin = (y, at, jnp.asarray(jnp.inf, y.dtype), jnp.int32(0), false, false)
+        return jax.lax.while_loop(unfinished, advance, begin)
 
-    y, at, _, steps, done, _ = solve_at(jnp.ones((), y0.dtype), y0, at0)
+    y, _, _, steps, done, _ = solve_at(jnp.ones((), y0.dtype), y0, at0)
 
     def unfinished(carry):
         *_, s, stride, count, _ = carry
@@ -199,6 +204,7 @@ def _root_jvp(primals, tangents):
     return y, -pattern.solve(matrix, push)
 
 
+@eqx.filter_jit
 def rates(bound: BoundMotion, t: Array, y: Array) -> Array:
     """ẏ at a consistent state: M ẏ = f on differential rows, d/dt of the algebraic ones.
 

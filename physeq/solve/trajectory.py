@@ -82,7 +82,7 @@ class Solution(eqx.Module):
     def invariants(self) -> dict[str, Array]:
         """What the motion should keep, over time: the energy where nothing dissipates or supplies, total momenta.
 
-        >>> # sol.invariants()["energy"][-1] - sol.invariants()["energy"][0] is the integrator's drift
+        The change of each from its first value is the integrator's drift.
         """
         forms = self.bound.layout.forms
         found = {}

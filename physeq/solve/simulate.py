@@ -1,0 +1,230 @@
+"""`simulate`: the motion of a system in time, by diffrax solvers, a Rosenbrock method for DAEs, or symplectic steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optimistix as optx
+from jaxtyping import Array
+
+from physeq.compile.motion import BoundMotion, Motion
+from physeq.compile.motion_observe import observe, quantity
+from physeq.errors import ModelError, SolveError
+from physeq.solve.motion_route import Route, route_of
+from physeq.solve.rest import SparseNewton, consistent, steady
+from physeq.solve.start import check_start
+from physeq.solve.trajectory import Solution
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Start at the operating point: the steady state with the sources at their values of t₀, as SPICE's `.tran` does.
+
+    Attributes:
+        newton: how it is found.
+
+    >>> OperatingPoint()
+    OperatingPoint(newton=SparseNewton(steps=60, tolerance=None, stages=200))
+    """
+
+    newton: SparseNewton = field(default_factory=SparseNewton)
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """An event that ends a motion: a quantity reaches a level.
+
+    Attributes:
+        name: of the quantity, as in `Solution`; one number (of one node or element).
+        level: where it ends.
+        rising: True for upward crossings alone, False for downward ones, None for both.
+
+    >>> Crossing("out.v", 0.5)
+    Crossing(name='out.v', level=0.5, rising=None)
+    """
+
+    name: str
+    level: float = 0.0
+    rising: bool | None = None
+
+
+def simulate(
+    motion: Motion,
+    params: Mapping,
+    inputs: Any = None,
+    *,
+    t1: float,
+    t0: float = 0.0,
+    ts: Any = None,
+    start: Mapping | OperatingPoint | Array | None = None,
+    solver: diffrax.AbstractSolver | None = None,
+    rtol: float = 1e-6,
+    atol: float | None = None,
+    step: float | None = None,
+    first_step: float | None = None,
+    max_step: float | None = None,
+    corners: Any = None,
+    event: Crossing | None = None,
+    dense: bool = False,
+    max_steps: int = 1_000_000,
+    newton: SparseNewton | None = None,
+    adjoint: diffrax.AbstractAdjoint | None = None,
+    progress: diffrax.AbstractProgressMeter | None = None,
+    throw: bool = True,
+) -> Solution:
+    """Integrate M ẏ = f(t, y) from t0 to t1.
+
+    Args:
+        motion: the compiled motion, `System.motion()`.
+        params, inputs: as for `Motion.bind`; inputs may be functions of time.
+        t0, t1: the interval.
+        ts: times to keep; by default 201 evenly spaced ones.
+        start: starting values by group and key; `OperatingPoint()`; or a whole vector y. By default the declared
+            starts. What is given keeps its differential part; algebraic unknowns are solved for (a consistent start).
+        solver: `Rodas5P()`, any diffrax solver of ordinary differential equations (algebraic unknowns are then solved
+            for inside the field), or a symplectic solver (`StormerVerlet()`, `ImplicitMidpoint()`, ...), which needs a
+            Hamiltonian form and a `step`. By default `Rodas5P()` for circuits and everything with nonlinear algebraic
+            equations, `diffrax.Dopri8()` elsewhere.
+        rtol, atol: tolerances of adaptive steps; atol is rtol·1e-6 by default.
+        step: a constant step instead of adaptive ones.
+        first_step, max_step: of adaptive steps; the first is (t1 − t0)·1e-6 by default.
+        corners: times at which sources jump or bend, for adaptive steps to end on; by default those of all waveforms,
+            where parameters are known numbers (not inside jit or grad).
+        event: stop at a `Crossing`.
+        dense: keep the integrator's interpolation, for `Solution.at`.
+        max_steps: most steps, rejected ones included.
+        newton: how consistent starts are found; by default `SparseNewton()`.
+        adjoint: diffrax's way to differentiate; by default reverse mode with checkpoints. `diffrax.ForwardMode()` for
+            forward mode.
+        progress: a diffrax progress meter.
+        throw: raise where the integrator or the start fails (outside jit).
+
+    Raises:
+        ModelError: a start that contradicts a constraint, a solver that cannot take this system.
+        SolveError: no consistent start, or the integrator gave up; with the remedy.
+
+    >>> import jax, physeq as pq
+    >>> x = pq.coordinate("x")
+    >>> mass = pq.Node("mass", kinetic=x.dot**2 / 2)
+    >>> spring = pq.Edge("spring", potential=(x.source - x.target) ** 2 / 2)
+    >>> motion = pq.System(pq.complete(2), nodes=mass, edges=spring, ground=0).motion()
+    >>> end = simulate(motion, {"edges": {}, "nodes": {}}, t1=3.141592653589793, start={"nodes": {"x": [0.0, 1.0]}})
+    >>> round(float(end["1.x"][-1]), 3)
+    -1.0
+    """
+    if not float(t1) > float(t0):
+        raise ModelError(f"simulate: t1 must be after t0, got t0 = {t0} and t1 = {t1}")
+    bound = motion.bind(params, inputs)
+    dtype = jnp.result_type(float, *(x.dtype for x in jax.tree.leaves(bound.params)))
+    begin, end = jnp.asarray(t0, dtype), jnp.asarray(t1, dtype)
+    given = start if isinstance(start, Mapping) else None
+    guess = motion.start(given, dtype) if start is None or isinstance(start, Mapping | OperatingPoint) else start
+    if isinstance(start, OperatingPoint):
+        y0 = steady(bound, begin, guess, start.newton, throw).y
+    else:
+        check_start(bound, begin, guess)
+        y0 = consistent(bound, begin, guess, newton or SparseNewton(), throw).y
+    route = route_of(bound, solver)
+    if route.fixed_step and step is None:
+        raise ModelError(f"{type(route.solver).__name__} needs a constant step: simulate(..., step=...)")
+    times = jnp.linspace(begin, end, 201) if ts is None else jnp.asarray(ts, dtype)
+    if corners is None:
+        corners = bound.corners(t0, t1) if step is None else None
+    controller: Any = diffrax.ConstantStepSize()
+    if step is None:
+        controller = diffrax.PIDController(
+            rtol=rtol, atol=1e-6 * rtol if atol is None else atol, dtmax=max_step, factormax=6.0
+        )
+        first_step = (end - begin) * 1e-6 if first_step is None else first_step
+        if corners is not None and len(corners):
+            controller = diffrax.ClipStepSizeController(controller, jump_ts=jnp.asarray(corners, dtype))
+    settings = (route, controller, event, dense, max_steps, adjoint, progress)
+    raw = _solve(bound, begin, end, y0, times, step if step is not None else first_step, settings)
+    if throw and not isinstance(raw.stats["num_steps"], jax.core.Tracer):
+        _check(raw, t1)
+    stats = raw.stats
+    return Solution(
+        ts=raw.ts,
+        ys=_whole(route, bound, raw.ts, raw.ys, y0),
+        bound=bound,
+        steps=stats["num_accepted_steps"],
+        rejected=stats["num_rejected_steps"],
+        solver=type(route.solver).__name__,
+        dense=_Interpolation(route, bound, y0, raw.interpolation) if dense else None,
+        event=raw.event_mask,
+    )
+
+
+@eqx.filter_jit
+def _solve(bound, begin, end, y0, times, step, settings):
+    route, controller, event, dense, max_steps, adjoint, progress = settings
+    options = {}
+    if event is not None:
+        wanted = quantity(bound, event.name)
+
+        def reached(t, y, args, **_):
+            bound, y0 = args
+            whole = route.whole(bound, t, y, y0)
+            return observe(bound, wanted, t, whole, jnp.zeros_like(whole)) - event.level
+
+        options["event"] = diffrax.Event(reached, optx.Newton(1e-10, 1e-10), direction=event.rising)
+    if adjoint is not None:
+        options["adjoint"] = adjoint
+    if progress is not None:
+        options["progress_meter"] = progress
+    return diffrax.diffeqsolve(
+        route.term(bound),
+        route.solver,
+        t0,
+        t1,
+        step,
+        route.state(bound, y0),
+        (bound, y0),
+        saveat=diffrax.SaveAt(ts=times, dense=dense),
+        stepsize_controller=controller,
+        max_steps=max_steps,
+        throw=False,
+        **options,
+    )
+
+
+@eqx.filter_jit
+def _whole(route: Route, bound: BoundMotion, ts: Array, ys: Any, y0: Array) -> Array:
+    return jax.vmap(lambda t, y: route.whole(bound, t, y, y0))(ts, ys)
+
+
+class _Interpolation(eqx.Module):
+    """The integrator's interpolation, with the unknowns that follow."""
+
+    route: Route
+    bound: BoundMotion
+    y0: Array
+    inner: Any
+
+    def __call__(self, t: Array) -> Array:
+        return self.route.whole(self.bound, t, self.inner.evaluate(t), self.y0)
+
+
+def _check(raw: Any, t1: float) -> None:
+    result: Any = raw.result
+    if result == diffrax.RESULTS.successful or result == diffrax.RESULTS.event_occurred:
+        return
+    reached = np.asarray(raw.ts)
+    reached = reached[np.isfinite(reached)]
+    at = f"t = {reached[-1]:.6g}" if len(reached) else "the start"
+    raise SolveError(
+        f"the integrator stopped after {int(raw.stats['num_steps'])} steps, after {at} of t1 = {t1:.6g}: "
+        f"{_said(result)} Loosen rtol or atol, raise max_steps, or use a solver for stiff systems, Rodas5P()"
+    )
+
+
+def _said(result: Any) -> str:
+    text = str(diffrax.RESULTS[result]).strip()  # type: ignore[misc]  # an enumeration of equinox, indexed by its items
+    return text if text.endswith(".") else f"{text}."
