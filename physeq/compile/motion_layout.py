@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -170,7 +171,9 @@ def _unit(coordinate: Coordinate, order: int) -> str:
 
 
 def _holds(system: System, variables: Mapping, blocks: Mapping):
-    given = [(None, value, nodes, None) for nodes, value in system.fixed]
+    given: list[tuple[str | None, float, Any, str | None]] = [
+        (None, value, nodes, None) for nodes, value in system.fixed
+    ]
     given += [(name, 0.0, nodes, wanted) for name, nodes, wanted in clamped_inputs(system)]
     for name, value, nodes, wanted in given:
         for part in nodes.parts:

@@ -43,6 +43,13 @@ class Quantity:
     index: int | None = None
     total: bool = False
 
+    @property
+    def needs_rates(self) -> bool:
+        """Whether its expression holds derivatives that are no unknowns."""
+        if self.programs is None or self.expression is None:
+            return self.total
+        return any(getattr(s, "order", 0) for s in self.expression.free_symbols - set(self.programs.entries))
+
 
 def quantity(bound: BoundMotion, name: str) -> Quantity:
     """What a name means.

@@ -18,7 +18,7 @@ from physeq.compile.motion import BoundMotion, Motion
 from physeq.compile.motion_observe import observe, quantity
 from physeq.errors import ModelError, SolveError
 from physeq.solve.motion_route import Route, route_of
-from physeq.solve.rest import SparseNewton, consistent, steady
+from physeq.solve.rest import SparseNewton, consistent, rates, steady
 from physeq.solve.start import check_start
 from physeq.solve.trajectory import Solution
 
@@ -138,15 +138,16 @@ def simulate(
     if corners is None:
         corners = bound.corners(t0, t1) if step is None else None
     controller: Any = diffrax.ConstantStepSize()
+    opening = begin if step is None else jnp.asarray(step, dtype)
     if step is None:
         controller = diffrax.PIDController(
             rtol=rtol, atol=1e-6 * rtol if atol is None else atol, dtmax=max_step, factormax=6.0
         )
-        first_step = (end - begin) * 1e-6 if first_step is None else first_step
+        opening = (end - begin) * 1e-6 if first_step is None else jnp.asarray(first_step, dtype)
         if corners is not None and len(corners):
             controller = diffrax.ClipStepSizeController(controller, jump_ts=jnp.asarray(corners, dtype))
     settings = (route, controller, event, dense, max_steps, adjoint, progress)
-    raw = _solve(bound, begin, end, y0, times, step if step is not None else first_step, settings)
+    raw = _solve(bound, begin, end, y0, times, opening, settings)
     if throw and not isinstance(raw.stats["num_steps"], jax.core.Tracer):
         _check(raw, t1)
     stats = raw.stats
@@ -163,7 +164,7 @@ def simulate(
 
 
 @eqx.filter_jit
-def _solve(bound, begin, end, y0, times, step, settings):
+def _solve(bound, t0, t1, y0, times, step, settings):
     route, controller, event, dense, max_steps, adjoint, progress = settings
     options = {}
     if event is not None:
@@ -172,7 +173,8 @@ def _solve(bound, begin, end, y0, times, step, settings):
         def reached(t, y, args, **_):
             bound, y0 = args
             whole = route.whole(bound, t, y, y0)
-            return observe(bound, wanted, t, whole, jnp.zeros_like(whole)) - event.level
+            moving = rates(bound, t, whole) if wanted.needs_rates else jnp.zeros_like(whole)
+            return observe(bound, wanted, t, whole, moving) - event.level
 
         options["event"] = diffrax.Event(reached, optx.Newton(1e-10, 1e-10), direction=event.rising)
     if adjoint is not None:

@@ -119,17 +119,8 @@ class Solution(eqx.Module):
 @eqx.filter_jit
 def _observe(bound: BoundMotion, wanted: Quantity, ts: Array, ys: Array) -> Array:
     def one(t, y):
-        moving = rates(bound, t, y) if _needs_rates(wanted) else jnp.zeros_like(y)
+        moving = rates(bound, t, y) if wanted.needs_rates else jnp.zeros_like(y)
         return observe(bound, wanted, t, y, moving)
 
     finite = jnp.where(jnp.isfinite(ts), ts, 0.0)
     return jax.vmap(one)(finite, ys)
-
-
-def _needs_rates(wanted: Quantity) -> bool:
-    """Whether an expression holds derivatives that are no unknowns."""
-    if wanted.total:
-        return True
-    if wanted.programs is None or wanted.expression is None:
-        return False
-    return bool({s for s in wanted.expression.free_symbols if getattr(s, "order", 0)} - set(wanted.programs.entries))
