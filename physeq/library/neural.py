@@ -220,7 +220,11 @@ def directed_synapse(activation: Activation = identity, initial: Initial = None)
     """A one-way synapse: the force w ρ(s_source) on its target alone. It has no energy.
 
     With prototypical units and the identity, the map is s_target ← ρ(Σ w s_source + b); two such bundles in opposite
-    directions have asymmetric weights.
+    directions have asymmetric weights. With leaky units and an activation it is the rate network of any weights.
+
+    Args:
+        activation: ρ.
+        initial: starting weight, a number or a distribution.
 
     >>> import physeq as pq
     >>> pq.neural.directed_synapse().directed

@@ -67,6 +67,9 @@ def _field(strength: Initial, angle: Initial) -> sp.Expr:
 def local_field(strength: Initial = 1.0, angle: Initial = 0.0) -> Node:
     """A field on a phase: V = −h cos(θ − ψ), in addition to another node component.
 
+    Args:
+        strength, angle: starting h and ψ, numbers or distributions.
+
     >>> import physeq as pq
     >>> pq.oscillators.local_field().potential
     -h*cos(theta - psi)
