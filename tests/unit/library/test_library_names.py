@@ -23,11 +23,11 @@ MAKERS = {
 NAMES = {
     "electrical": (
         "branch_current_source", "capacitor", "capacitor_to_ground", "conductance_to",
-        "current_controlled_current_source", "current_controlled_voltage_source", "current_source", "exponential_diode", "exponential_diode_to_ground",
-        "ideal_diode", "ideal_diode_to_ground", "ideal_op_amp", "inductor", "josephson_junction",
-        "linear_drift_memristor", "mosfet", "mutual_inductance", "piecewise_linear_diode", "programmed_memristor",
-        "resistor", "switch", "threshold_memristor", "voltage_controlled_current_source",
-        "voltage_controlled_voltage_source", "voltage_source",
+        "current_controlled_current_source", "current_controlled_voltage_source", "current_source",
+        "exponential_diode", "exponential_diode_to_ground", "ideal_diode", "ideal_diode_to_ground", "ideal_op_amp",
+        "inductor", "josephson_junction", "linear_drift_memristor", "mosfet", "mutual_inductance",
+        "piecewise_linear_diode", "programmed_memristor", "resistor", "switch", "threshold_memristor",
+        "voltage_controlled_current_source", "voltage_controlled_voltage_source", "voltage_source",
     ),
     "mechanical": (
         "anchor", "damper", "drag", "gravity", "hinge", "mass", "pendulum", "pivot_friction", "rigid_rod",
