@@ -76,7 +76,7 @@ def _lu_solve_transposed(lu: Array, permutation: Array, right: Array) -> Array:
 class KLU:
     """Sparse LU with fill-reducing order and partial pivoting, by klujax; double precision on the CPU.
 
-    A matrix that is singular to the last bit raises ValueError ("klu_factor failed") when the program runs; one with
+    A matrix that is singular to the last bit raises JaxRuntimeError ("klu_factor failed") when the program runs; one with
     entries that are not finite gives a solution that is not.
     """
 
