@@ -14,6 +14,7 @@ import sympy as sp
 from jaxtyping import Array
 
 from physeq.compile.initialise import initial_parameters
+from physeq.compile.motion_diagnosis import diagnose
 from physeq.compile.motion_layout import MotionLayout, drives, motion_layout
 from physeq.compile.printer import Program
 from physeq.errors import ModelError
@@ -331,7 +332,8 @@ def compile_motion(system: System) -> Motion:
     """Compile the equations of motion of a system.
 
     Raises:
-        ModelError: bounds on a coordinate (a moving system has no projection), constraints of mixed inertia.
+        ModelError: bounds on a coordinate (a moving system has no projection), constraints of mixed inertia, a floating
+            node, a loop of voltage sources and capacitors, a cut-set of inductors and current sources.
     """
     for placement in system.placements:
         for symbol, ends in placement.component.bounds.items():
@@ -341,4 +343,6 @@ def compile_motion(system: System) -> Motion:
                     "no projection onto bounds; use a smooth element instead, for example "
                     "electrical.piecewise_linear_diode"
                 )
-    return Motion(motion_layout(system))
+    layout = motion_layout(system)
+    diagnose(layout)
+    return Motion(layout)

@@ -25,7 +25,7 @@ class Split:
 
     Attributes:
         moving: entries with a rate, the state of the ordinary differential equation.
-        following: the other ones, solutions of the algebraic rows.
+        following: the other ones that nothing holds, solutions of the algebraic rows.
         moving_rows, following_rows: the rows that belong to them.
         mass, slope: (entries of the pattern, the pattern within moving × moving, following × following).
         linear: whether the algebraic rows are affine in what follows, so that one Newton step solves them.
@@ -62,8 +62,8 @@ def _split(bound: BoundMotion) -> Split:
             f"{len(moving_rows)} equations with mass for {len(moving)} such unknowns (capacitors or masses between "
             "nodes that have none to ground); use Rodas5P()"
         )
-    following = np.setdiff1d(np.arange(layout.size), moving)
-    following_rows = np.flatnonzero(rows.algebraic)
+    following = np.setdiff1d(np.flatnonzero(~layout.held), moving)
+    following_rows = np.flatnonzero(rows.algebraic & ~layout.held)
 
     def within(row_set, column_set, row_of, column_of):
         place = np.full(layout.size, -1)
@@ -94,7 +94,8 @@ def _is_linear(bound: BoundMotion, following: np.ndarray) -> bool:
 def complete(bound: BoundMotion, t: Array, moving: Array, guess: Array, steps: int = 12) -> Array:
     """All unknowns y from those that move: the others by Newton's method on the algebraic rows, from `guess`."""
     split, rows = split_of(bound), algebraic_rows(bound)
-    y = guess.at[split.moving].set(moving)
+    held = bound.layout.held
+    y = jnp.where(held, bound.held_values(t, moving.dtype), guess).at[split.moving].set(moving)
     if not len(split.following):
         return y
 

@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from physeq.compile.junctions import Arguments, arguments, critical, limited, linearised
 from physeq.compile.motion import BoundMotion, pattern_of
+from physeq.compile.motion_diagnosis import check_steady, check_structure
 from physeq.errors import SolveError
 from physeq.solve.algebraic import AlgebraicRows, algebraic_rows
 from physeq.solve.sparse_matrix import SparsityPattern
@@ -101,10 +102,28 @@ def consistent(bound: BoundMotion, t: Array, start: Array, newton: SparseNewton,
 
 
 def _found(rows: Rows, pattern, bound, t, start, newton, what: str, throw: bool) -> Root:
+    checked = bound.layout.__dict__.setdefault("checked", set())
+    if what not in checked:
+        if rows is _steady:
+            check_steady(bound.layout)
+        check_structure(bound.layout, *_places(rows, bound), what)
+        checked.add(what)
     found = _located(rows, pattern, newton, bound, jnp.asarray(t, start.dtype), start)
     if throw and not isinstance(found.converged, jax.core.Tracer) and not bool(found.converged):
-        raise SolveError(_message(bound, found, what))
+        raise SolveError(_message(rows, bound, found, t, start, what))
     return found
+
+
+def _places(rows: Rows, bound: BoundMotion) -> tuple[np.ndarray, np.ndarray]:
+    """Where the matrix of Newton's method has entries: those of the Jacobian in algebraic rows, of M in the others."""
+    if rows is _steady:
+        pattern = pattern_of(bound.layout)
+        count = len(pattern.rows) - pattern.massive
+        return pattern.rows[:count], pattern.columns[:count]
+    combined, massive = algebraic_rows(bound), pattern_of(bound.layout).massive
+    heavy = combined.sources >= len(pattern_of(bound.layout).rows) - massive
+    kept = heavy != combined.algebraic[combined.rows]
+    return combined.rows[kept], combined.columns[kept]
 
 
 @eqx.filter_jit
@@ -114,14 +133,45 @@ def _located(rows: Rows, pattern: SparsityPattern, newton: SparseNewton, bound, 
     return Root(y, found.residual, found.steps, found.converged)
 
 
-def _message(bound: BoundMotion, found: Root, what: str) -> str:
-    f = np.abs(np.asarray(bound.field(jnp.zeros((), found.y.dtype), found.y)))
-    worst = int(np.argmax(np.where(np.isfinite(f), f, np.inf)))
-    return (
-        f"no {what} was found in {int(found.steps)} Newton steps (largest residual {float(found.residual):.3g}, at "
-        f"{bound.layout.names()[worst]}); check that every node has a path to ground and that an equilibrium exists, "
-        "start closer to it (start=...), or allow more steps (SparseNewton(steps=..., stages=...))"
-    )
+def _message(rows: Rows, bound: BoundMotion, found: Root, t: Array, start: Array, what: str) -> str:
+    names, y = bound.layout.names(), found.y
+    t = jnp.asarray(t, y.dtype)
+    text = f"no {what} was found in {int(found.steps)} Newton steps (largest residual {float(found.residual):.3g}"
+    f = np.abs(np.asarray(bound.field(t, y)))
+    if np.isfinite(f).all():
+        text += f", at {names[int(np.argmax(f))]}"
+    text += ")"
+    if bound.layout.size <= 400 and np.isfinite(np.asarray(y)).all():
+        values = rows(bound, t, y, start, arguments(bound, t, y))[1]
+        pattern = steady_pattern(bound) if rows is _steady else combined_pattern(bound)
+        matrix = np.asarray(pattern.to_dense(values), float)
+        scale = np.abs(matrix).max(axis=1, keepdims=True)
+        _, singular, right = np.linalg.svd(matrix / np.where(scale > 0, scale, 1.0))
+        if singular[-1] < 1e-13 * singular[0]:
+            free = np.abs(right[-1])
+            named = [names[i] for i in np.argsort(-free)[:4] if free[i] > 0.1 * free.max()]
+            return f"{text}: the equations are singular and leave {', '.join(named)} undetermined; " + _MEND
+        if rows is _steady and (active := _active(bound, t, y)):
+            text += f"; {', '.join(active[:4])} has a negative differential conductance there"
+    return f"{text}; {_MEND}"
+
+
+_MEND = (
+    "check that an equilibrium exists and that every node has a path to ground, start closer to it (start=...), or "
+    "allow more steps (SparseNewton(steps=..., stages=...))"
+)
+
+
+def _active(bound: BoundMotion, t: Array, y: Array) -> list[str]:
+    """Elements whose force on a node grows with the node's own unknown."""
+    found = []
+    for programs in bound.motion.programs:
+        program, rows, columns = programs.jacobian
+        known = program(bound.environment(programs, t, y))
+        for value, row, column in zip(known, rows, columns, strict=True):
+            bad = np.flatnonzero((row == column) & (np.broadcast_to(np.asarray(value), row.shape) > 0))
+            found += [bound.layout.label(programs.form.placement.name, int(k)) for k in bad]
+    return list(dict.fromkeys(found))
 
 
 def _search(rows: Rows, pattern: SparsityPattern, newton: SparseNewton, bound, t, start) -> Root:

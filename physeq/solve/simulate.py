@@ -129,6 +129,7 @@ def simulate(
     if isinstance(start, OperatingPoint):
         y0 = steady(bound, begin, guess, start.newton, throw).y
     else:
+        guess = jnp.where(motion.layout.held, bound.held_values(begin, dtype), guess)
         check_start(bound, begin, guess)
         y0 = consistent(bound, begin, guess, newton or SparseNewton(), throw).y
     route = route_of(bound, solver)
