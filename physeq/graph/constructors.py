@@ -1,6 +1,7 @@
 """Topologies that need no graph: layers, lattices, crossbars, random networks, arrays of edges."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import networkx as nx
@@ -164,8 +165,11 @@ def random_regular(degree: int, size: int, seed: int) -> Topology:
     return _of_graph(nx.random_regular_graph(degree, size, seed=seed))
 
 
-def random_geometric(size: int, radius: float, seed: int, *, dims: int = 2) -> Topology:
+def random_geometric(size: int, radius: float, seed: int, *, dims: int = 2, periodic: bool = False) -> Topology:
     """Nodes uniform in the unit cube of `dims` axes, an edge between any two that are at most `radius` apart.
+
+    With `periodic` opposite faces of the cube are one, nearest images count, and `radius` must be below one half; the
+    graph attribute `period` records it.
 
     >>> random_geometric(50, 2.0, seed=0).count("edges")  # everything is near: the complete network
     1225
@@ -173,10 +177,14 @@ def random_geometric(size: int, radius: float, seed: int, *, dims: int = 2) -> T
     size, dims = checked_size("random_geometric: size", size), checked_size("random_geometric: dims", dims)
     if not radius > 0:
         raise ModelError(f"random_geometric: radius must be positive, got {radius!r}")
+    if periodic and radius >= 0.5:
+        raise ModelError(f"random_geometric: in a periodic cube radius must be below 0.5, got {radius!r}")
     positions = np.random.default_rng(seed).random((size, dims))
-    pairs = cKDTree(positions).query_pairs(radius, output_type="ndarray").reshape(-1, 2)
+    tree = cKDTree(positions, boxsize=1.0 if periodic else None)
+    pairs = tree.query_pairs(radius, output_type="ndarray").reshape(-1, 2)
     sources, targets = pairs[np.lexsort(pairs.T[::-1])].T
-    return from_edges(sources, targets, size, positions=positions)
+    found = from_edges(sources, targets, size, positions=positions)
+    return replace(found, graph_attributes={"period": (1.0,) * dims}) if periodic else found
 
 
 def _of_graph(graph: nx.Graph) -> Topology:

@@ -18,6 +18,7 @@ from .pendula import pendulum as pendulum
 from .pendula import pivot_friction as pivot_friction
 from .pendula import theta as theta
 from .pendula import torsion_spring as torsion_spring
+from .places import starting_positions as starting_positions
 from .rods import rigid_rod as rigid_rod
 from .rods import rigid_rod_to_point as rigid_rod_to_point
 from .springs import anchor as anchor

@@ -16,7 +16,8 @@ MAKERS = {
     f"{name}.{function}": maker
     for name, module in MODULES.items()
     for function, maker in vars(module).items()
-    if inspect.isfunction(maker) and maker.__module__.startswith(module.__name__) and not function.startswith("_")
+    if inspect.isfunction(maker) and not function.startswith("_")
+    if inspect.signature(maker).return_annotation in ("Node", "Edge", "Component")
 }
 
 
