@@ -1,0 +1,78 @@
+"""Raw files: what SPICE programs write their results to, in text or binary form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from physeq.errors import SolveError
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One analysis of a raw file: its name, the names of its vectors, and their values of shape (vectors, points)."""
+
+    name: str
+    vectors: tuple[str, ...]
+    values: np.ndarray
+
+
+def parse_raw(content: bytes) -> list[Plot]:
+    """The plots of a raw file, with real values.
+
+    Raises:
+        SolveError: the file is cut off, or of another form.
+    """
+    plots, at = [], 0
+    while at < len(content):
+        plot, at = _plot(content, at)
+        if plot is None:
+            break
+        plots.append(plot)
+    return plots
+
+
+def _plot(content: bytes, at: int) -> tuple[Plot | None, int]:
+    header: dict[str, str] = {}
+    names: list[str] = []
+    while True:
+        end = content.find(b"\n", at)
+        if end < 0:
+            if header:
+                raise SolveError("the raw file of ngspice breaks off in its header; the run did not finish")
+            return None, len(content)
+        line = content[at:end].decode("latin-1").strip()
+        at = end + 1
+        key, _, value = line.partition(":")
+        if key in ("Binary", "Values"):
+            break
+        if key == "Variables" and not value.strip():
+            for _ in range(int(header["No. Variables"])):
+                end = content.index(b"\n", at)
+                names.append(content[at:end].decode("latin-1").split()[1])
+                at = end + 1
+        elif line:
+            header[key] = value.strip()
+    if header.get("Flags", "real").split()[0] != "real":
+        raise SolveError(f"the raw file of ngspice holds {header['Flags']} values; only real ones are read")
+    count, points = len(names), int(header["No. Points"])
+    if key == "Binary":
+        size = 8 * count * points
+        values = np.frombuffer(content[at : at + size], "<f8")
+        at += size
+    else:
+        values, at = _text_values(content, at, count, points)
+    if values.size != count * points:
+        raise SolveError(f"the raw file of ngspice breaks off: {values.size} of {count * points} values")
+    return Plot(header.get("Plotname", ""), tuple(names), values.reshape(points, count).T.copy()), at
+
+
+def _text_values(content: bytes, at: int, count: int, points: int) -> tuple[np.ndarray, int]:
+    """Values as text: each point is its number and then one value per line."""
+    end = content.find(b"Title:", at)
+    end = len(content) if end < 0 else end
+    numbers = np.array(content[at:end].split(), float)
+    if numbers.size != points * (count + 1):
+        return numbers[:0], end
+    return numbers.reshape(points, count + 1)[:, 1:].ravel(), end
