@@ -72,10 +72,10 @@ def switch(
     *,
     trainable: bool = False,
 ) -> Component:
-    """A switch that a voltage closes: the current g (v(p) − v(n)), log g from log g_off to log g_on as a sigmoid.
+    """A switch that a voltage closes: the current g (v(p) − v(n)) with g = g_off^{1−σ} g_on^σ.
 
-    log g = log g_off + σ((v(cp) − v(cn) − V_c)/w) log(g_on/g_off): closed where v(cp) − v(cn) is far above V_c, open
-    where it is far below. The control ports draw no current.
+    σ = 1/(1 + exp(−(v(cp) − v(cn) − V_c)/w)): closed where v(cp) − v(cn) is far above V_c, open where it is far below,
+    and smooth in log g between. The control ports draw no current.
 
     Args:
         on, off: g_on and g_off in siemens.
@@ -96,7 +96,7 @@ def switch(
     g_on, g_off = positive("g_on", on, "S", "closed"), positive("g_off", off, "S", "open")
     level = parameter("V_c", initial=threshold, trainable=trainable, unit="V", description="control threshold")
     closed = sigmoid((between("cp", "cn") - level) / positive("w", width, "V", "width of the transition"))
-    conductance = sp.exp((1 - closed) * sp.log(g_off) + closed * sp.log(g_on))
+    conductance = g_off ** (1 - closed) * g_on**closed
     return Component(
         "switch",
         ports=("p", "n", "cp", "cn"),
