@@ -77,6 +77,10 @@ from physeq.library import electrical as electrical
 from physeq.library import mechanical as mechanical
 from physeq.library import neural as neural
 from physeq.library import oscillators as oscillators
+from physeq.netlist import Netlist as Netlist
+from physeq.netlist import NgspiceMissing as NgspiceMissing
+from physeq.netlist import read_netlist as read_netlist
+from physeq.netlist import to_netlist as to_netlist
 from physeq.solve import LBFGS as LBFGS
 from physeq.solve import ConjugateGradients as ConjugateGradients
 from physeq.solve import Continuation as Continuation

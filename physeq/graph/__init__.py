@@ -1,6 +1,12 @@
 """Topologies of networks: groups of nodes, bundles of edges, networkx in and out. Knows neither JAX nor SymPy."""
 
 from ._from_networkx import from_networkx as from_networkx
+from ._graphml import read_graphml as read_graphml
+from ._graphml import write_graphml as write_graphml
+from ._json import from_json as from_json
+from ._json import read_json as read_json
+from ._json import to_json as to_json
+from ._json import write_json as write_json
 from ._to_networkx import to_networkx as to_networkx
 from .coloring import color as color
 from .coloring import group_colors as group_colors
