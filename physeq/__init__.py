@@ -81,6 +81,7 @@ from physeq.netlist import Netlist as Netlist
 from physeq.netlist import NgspiceMissing as NgspiceMissing
 from physeq.netlist import read_netlist as read_netlist
 from physeq.netlist import to_netlist as to_netlist
+from physeq.simulation import Simulation as Simulation
 from physeq.solve import LBFGS as LBFGS
 from physeq.solve import ConjugateGradients as ConjugateGradients
 from physeq.solve import Continuation as Continuation

@@ -10,8 +10,10 @@ from physeq.commands.check import check
 from physeq.commands.data import data
 from physeq.commands.derive import derive
 from physeq.commands.listing import list_
+from physeq.commands.netlist import netlist
 from physeq.commands.new import new
 from physeq.commands.reproduce import reproduce
+from physeq.commands.simulate import simulate
 from physeq.commands.train import train
 
 app = typer.Typer(
@@ -23,9 +25,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("derive")(derive)
+app.command("simulate")(simulate)
 app.command("check")(check)
 app.command("train")(train)
 app.command("reproduce")(reproduce)
+app.add_typer(netlist, name="netlist")
 app.command("list")(list_)
 app.command("data")(data)
 app.command("new")(new)

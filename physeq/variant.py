@@ -10,6 +10,7 @@ import numpy as np
 
 from physeq.data import Dataset
 from physeq.interface import System
+from physeq.simulation import Simulation
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,11 @@ class Variant:
         encode: a function (dataset, **options) → dataset that turns data into the system's own inputs and targets
             (doubled voltages, phases); None leaves them.
         probe: a function (system, seed) → (inputs, target) for `physeq check`; by default uniform in [0, 1].
+        simulation: what `physeq simulate` shows of it, or None.
     """
 
     build: Callable[..., System]
     description: str
     encode: Callable[..., Dataset] | None = None
     probe: Callable[[System, int], tuple[Any, np.ndarray]] | None = None
+    simulation: Simulation | None = None

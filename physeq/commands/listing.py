@@ -20,6 +20,7 @@ def list_(as_json: AsJson = False) -> Result:
     from physeq.loading import load_system, system_folders
     from physeq.optimizer import OPTIMIZERS
     from physeq.registry import registry
+    from physeq.solve.integrators import INTEGRATORS
 
     systems: dict[str, Any] = {}
     for name, folder in system_folders().items():
@@ -33,6 +34,7 @@ def list_(as_json: AsJson = False) -> Result:
             "experiments": {key: str(path) for key, path in loaded.experiments().items()},
         }
     strategies = {kind: {n: _summary(cls) for n, cls in named.items()} for kind, named in registry().items()}
+    strategies["integrator"] = {name: text for name, (_, text) in INTEGRATORS.items()}
     strategies["optimiser"] = {name: f"arguments: {', '.join(known)}" for name, known in OPTIMIZERS.items()}
     sets = {name: entry.description for name, entry in datasets().items()}
     tables = tables_here()

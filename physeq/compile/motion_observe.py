@@ -129,9 +129,17 @@ def momentum_coordinates(layout: MotionLayout) -> list[str]:
     for form in layout.forms:
         for coordinate, total in shift_force(form).items():
             forces[coordinate.name] = forces.get(coordinate.name, True) and total == 0
-    kinetic = {s.coordinate.name for f in layout.forms for s in f.placement.component.kinetic.free_symbols
-               if isinstance(s, StateSymbol)}  # fmt: skip
-    held = {b.key for hold in layout.holds for b in layout.blocks.values() if b.start <= hold.entries[0] < b.stop}
+    kinetic = {
+        x.coordinate.name
+        for f in layout.forms
+        for x in f.placement.component.kinetic.free_symbols
+        if isinstance(x, StateSymbol)
+    }
+    held = {
+        key[1].name
+        for key, block in layout.blocks.items()
+        if len(key) == 3 and layout.held[block.start : block.stop].any()
+    }
     return sorted(name for name, free in forces.items() if free and name in kinetic and name not in held)
 
 
