@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,6 +17,7 @@ from physeq.registry import choose, suggestion
 from physeq.variant import Variant
 
 SYSTEMS = "systems"
+NETLISTS = (".cir", ".sp", ".net", ".ckt", ".spice")
 
 
 class SystemNotFound(ModelError):
@@ -78,17 +80,20 @@ def load_system(spec: str | Path) -> LoadedSystem:
     """Load a system by name or path.
 
     Args:
-        spec: a name under `systems/` of the current folder, a folder, or a `model.py`; with `:VARIANT` where one
-            variant is meant.
+        spec: a name under `systems/` of the current folder, a folder, a `model.py`, or a SPICE netlist (.cir, .sp,
+            .net); with `:VARIANT` where one variant is meant.
 
     Raises:
         SystemNotFound: there is no such system or variant; the message lists what there is.
-        ModelError: its `model.py` fails or has no `variants`.
+        ModelError: its `model.py` fails or has no `variants`, or the netlist has faults.
     """
     place, chosen = _split(str(spec))
-    path = _model_file(place)
-    folder = path.parent.resolve()
-    system = LoadedSystem(folder.name, path.parent, MappingProxyType(_variants(path)))
+    if Path(place).suffix.lower() in NETLISTS and Path(place).is_file():
+        system = _netlist(Path(place))
+    else:
+        path = _model_file(place)
+        folder = path.parent.resolve()
+        system = LoadedSystem(folder.name, path.parent, MappingProxyType(_variants(path)))
     if chosen is None:
         return system
     system.variant(chosen)
@@ -101,6 +106,18 @@ def _split(spec: str) -> tuple[str, str | None]:
     if not colon or "/" in variant or "\\" in variant:
         return spec, None
     return place, variant
+
+
+def _netlist(path: Path) -> LoadedSystem:
+    """A netlist as a system: with its sources as functions of time, and at their DC values."""
+    from physeq.netlist import read_netlist
+
+    found = read_netlist(path)
+    variants = {
+        "default": Variant(found.to_system, found.title),
+        "dc": Variant(partial(found.to_system, dc=True), "sources at their DC values"),
+    }
+    return LoadedSystem(path.stem, path.parent, MappingProxyType(variants))
 
 
 def _model_file(place: str) -> Path:
@@ -116,7 +133,8 @@ def _model_file(place: str) -> Path:
         raise SystemNotFound(f"{place}: this folder has no model.py; make one with `physeq new NAME`")
     there = f"in ./{SYSTEMS} there are {', '.join(known)}" if known else f"no systems are in ./{SYSTEMS} here"
     raise SystemNotFound(
-        f"there is no system {place!r}.{suggestion(place, known)} Give a folder, a model.py, or a name; {there}."
+        f"there is no system {place!r}.{suggestion(place, known)} Give a folder, a model.py, a netlist (.cir), or a "
+        f"name; {there}."
     )
 
 

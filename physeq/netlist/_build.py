@@ -111,7 +111,7 @@ def build(netlist: Netlist, dc: bool) -> Placed:
             _PLACERS[type(element)](element, builder)
     for group in windings:
         nodes = [node for inductor in group.inductors for node in inductor.nodes]
-        label = "+".join(coupling.name for coupling in group.couplings)
+        label = "_".join(coupling.name for coupling in group.couplings)
         builder.aliases |= {inductor.name: f"{label}.p{k}" for k, inductor in enumerate(group.inductors, 1)}
         if len(group.inductors) == 2:
             first, second = group.inductors

@@ -8,7 +8,7 @@ from physeq.netlist._problems import Fault, Line, Problems
 
 _END_OF_LINE_COMMENT = re.compile(r";.*|(?:^|(?<=\s))(?:\$(?=\s|$)|//).*", re.DOTALL)
 _TOKEN = re.compile(r"\{[^{}]*\}|'[^']*'|[=()]|[^\s,=(){}']+")
-_ELEMENT = re.compile(r"[rclkvidefghx]\S*\s+\S+\s+\S+\s+\S+", re.IGNORECASE)
+_ELEMENT = re.compile(r"[rclkvidefghx]\d+\s+\S+\s+\S+\s+\S+", re.IGNORECASE)
 
 
 def logical_lines(text: str, problems: Problems) -> tuple[str, list[Line]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from physeq.symbolic.system import System
 
-_FORBIDDEN = re.compile(r"[^A-Za-z0-9_.#+\-\[\]]+")
+_FORBIDDEN = re.compile(r"[^A-Za-z0-9_.#]+")
 
 
 class Nodes:
