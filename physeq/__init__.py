@@ -83,6 +83,7 @@ from physeq.netlist import read_netlist as read_netlist
 from physeq.netlist import to_netlist as to_netlist
 from physeq.simulation import Simulation as Simulation
 from physeq.solve import LBFGS as LBFGS
+from physeq.solve import BlanesMoan as BlanesMoan
 from physeq.solve import ConjugateGradients as ConjugateGradients
 from physeq.solve import Continuation as Continuation
 from physeq.solve import Crossing as Crossing
@@ -93,7 +94,9 @@ from physeq.solve import Explicit as Explicit
 from physeq.solve import Finder as Finder
 from physeq.solve import FixedPoint as FixedPoint
 from physeq.solve import GaussianNoise as GaussianNoise
+from physeq.solve import GaussLegendre as GaussLegendre
 from physeq.solve import Implicit as Implicit
+from physeq.solve import ImplicitMidpoint as ImplicitMidpoint
 from physeq.solve import Inside as Inside
 from physeq.solve import Langevin as Langevin
 from physeq.solve import LinearSolve as LinearSolve
@@ -109,6 +112,7 @@ from physeq.solve import Rodas5P as Rodas5P
 from physeq.solve import Solution as Solution
 from physeq.solve import SparseDirect as SparseDirect
 from physeq.solve import SparseNewton as SparseNewton
+from physeq.solve import StormerVerlet as StormerVerlet
 from physeq.solve import default_finder as default_finder
 from physeq.solve import equilibrium as equilibrium
 from physeq.solve import operating_point as operating_point

@@ -7,6 +7,8 @@ from physeq.solve.finder import Finder as Finder
 from physeq.solve.fixed_point import FixedPoint as FixedPoint
 from physeq.solve.fixed_point import Inside as Inside
 from physeq.solve.fixed_point import Outside as Outside
+from physeq.solve.implicit_symplectic import GaussLegendre as GaussLegendre
+from physeq.solve.implicit_symplectic import ImplicitMidpoint as ImplicitMidpoint
 from physeq.solve.langevin import Langevin as Langevin
 from physeq.solve.linear import ConjugateGradients as ConjugateGradients
 from physeq.solve.linear import DenseDirect as DenseDirect
@@ -31,4 +33,6 @@ from physeq.solve.rodas5p import Rodas5P as Rodas5P
 from physeq.solve.simulate import Crossing as Crossing
 from physeq.solve.simulate import OperatingPoint as OperatingPoint
 from physeq.solve.simulate import simulate as simulate
+from physeq.solve.symplectic import BlanesMoan as BlanesMoan
+from physeq.solve.symplectic import StormerVerlet as StormerVerlet
 from physeq.solve.trajectory import Solution as Solution

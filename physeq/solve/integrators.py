@@ -9,7 +9,9 @@ import diffrax
 import optimistix as optx
 
 from physeq.errors import ModelError
+from physeq.solve.implicit_symplectic import GaussLegendre, ImplicitMidpoint
 from physeq.solve.rodas5p import Rodas5P
+from physeq.solve.symplectic import BlanesMoan, StormerVerlet
 
 
 def _implicit(kind: type[diffrax.AbstractSolver]) -> Callable[[], diffrax.AbstractSolver]:
@@ -22,6 +24,10 @@ INTEGRATORS: MappingProxyType[str, tuple[Callable[[], diffrax.AbstractSolver], s
         "rodas5p": (Rodas5P, "Rosenbrock method of order 5 for stiff systems and DAEs; one factorisation a step"),
         "tsit5": (diffrax.Tsit5, "explicit, order 5"),
         "dopri8": (diffrax.Dopri8, "explicit, order 8, for tight tolerances"),
+        "stormer-verlet": (StormerVerlet, "symplectic, order 2, separable Hamiltonians; constant step"),
+        "blanes-moan": (BlanesMoan, "symplectic, order 4, separable Hamiltonians; constant step"),
+        "implicit-midpoint": (ImplicitMidpoint, "symplectic, order 2, any Hamiltonian; constant step"),
+        "gauss-legendre": (GaussLegendre, "symplectic, order 4, any Hamiltonian; constant step"),
         "kvaerno5": (_implicit(diffrax.Kvaerno5), "implicit, order 5, dense Newton steps"),
     }
 )

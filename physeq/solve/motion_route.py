@@ -9,11 +9,16 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from physeq.compile.hamiltonian import hamiltonian_programs, obstacle
 from physeq.compile.motion import BoundMotion
+from physeq.errors import ModelError
 from physeq.solve.dae_term import DAETerm
 from physeq.solve.explicit_motion import complete, explicit_field, split_of
+from physeq.solve.implicit_symplectic import GaussMethod
 from physeq.solve.rest import steady_pattern
 from physeq.solve.rodas5p import Rodas5P
+from physeq.solve.sparse_matrix import SparsityPattern
+from physeq.solve.symplectic import SymplecticComposition
 
 
 class Route(eqx.Module):
@@ -24,7 +29,7 @@ class Route(eqx.Module):
     @property
     def fixed_step(self) -> bool:
         """Whether the solver has no error estimate."""
-        return False
+        return isinstance(self.solver, GaussMethod)
 
     def term(self, bound: BoundMotion) -> diffrax.AbstractTerm:
         """The diffrax term."""
@@ -70,12 +75,79 @@ class FieldRoute(Route):
         return complete(bound, jnp.asarray(t, state.dtype), state, y0)
 
 
+class CanonicalRoute(Route):
+    """q̇ = M(q)⁻¹p, ṗ = −∂H/∂q: Hamiltonian form, for steps that keep its geometry."""
+
+    @property
+    def fixed_step(self):
+        return True
+
+    def velocity(self, bound: BoundMotion, t: Array, q: Array, p: Array) -> Array:
+        """M(q)⁻¹ p."""
+        programs = hamiltonian_programs(bound.layout)
+        rows, columns, _ = programs.mass_places
+        values = programs.mass(bound, t, q)
+        if programs.diagonal:
+            return p / jnp.zeros_like(q).at[rows].add(values)
+        return SparsityPattern(rows, columns, q.shape[0]).solve(values, p)
+
+    def state(self, bound, y):
+        programs = hamiltonian_programs(bound.layout)
+        q, w = y[programs.positions], y[programs.velocities]
+        rows, columns, _ = programs.mass_places
+        values = programs.mass(bound, jnp.zeros((), y.dtype), q)
+        return q, SparsityPattern(rows, columns, q.shape[0]).matvec(values, w)
+
+    def whole(self, bound, t, state, y0):
+        q, p = state
+        t = jnp.asarray(t, q.dtype)
+        y = hamiltonian_programs(bound.layout).whole(bound, t, q, self.velocity(bound, t, q, p))
+        return complete(bound, t, y[split_of(bound).moving], y)
+
+
+class SeparableRoute(CanonicalRoute):
+    """The two halves of H = T(p) + V(q, t), for explicit symplectic compositions."""
+
+    def term(self, bound):
+        def drift(t, p, args):
+            bound, _ = args
+            return self.velocity(bound, jnp.asarray(t, p.dtype), jnp.zeros_like(p), p)
+
+        def kick(t, q, args):
+            bound, _ = args
+            return hamiltonian_programs(bound.layout).push(bound, jnp.asarray(t, q.dtype), q, jnp.zeros_like(q))
+
+        return diffrax.ODETerm(drift), diffrax.ODETerm(kick)
+
+
+class WholeHamiltonianRoute(CanonicalRoute):
+    """Both halves at once, for implicit symplectic methods and any H."""
+
+    def term(self, bound):
+        def field(t, state, args):
+            (q, p), (bound, _) = state, args
+            t = jnp.asarray(t, q.dtype)
+            w = self.velocity(bound, t, q, p)
+            return w, hamiltonian_programs(bound.layout).push(bound, t, q, w)
+
+        return diffrax.ODETerm(field)
+
+
 def route_of(bound: BoundMotion, solver: diffrax.AbstractSolver | None) -> Route:
     """The route of a solver, or the default one of a motion."""
     if solver is None:
         return _default(bound)
     if isinstance(solver, Rodas5P):
         return MassMatrixRoute(solver)
+    if isinstance(solver, SymplecticComposition):
+        if not hamiltonian_programs(bound.layout).separable:
+            raise ModelError(
+                f"{type(solver).__name__} needs a separable Hamiltonian T(p) + V(q), and here the inertia depends on "
+                "positions; use ImplicitMidpoint() or GaussLegendre()"
+            )
+        return SeparableRoute(solver)
+    if isinstance(solver, GaussMethod) and obstacle(bound.layout) is None:
+        return WholeHamiltonianRoute(solver)
     split_of(bound)
     return FieldRoute(solver)
 
