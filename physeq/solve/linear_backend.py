@@ -72,6 +72,11 @@ def _lu_solve_transposed(lu: Array, permutation: Array, right: Array) -> Array:
     return jnp.zeros_like(solved).at[permutation].set(solved)
 
 
+def solve_dense(matrix: Float[Array, "n n"], right: Float[Array, " n"]) -> Array:
+    """matrix⁻¹·right by `DenseLU`, with derivatives in both."""
+    return SparsityPattern.dense(len(right)).solve(matrix.reshape(-1), right, DenseLU())
+
+
 @dataclass(frozen=True)
 class KLU:
     """Sparse LU with fill-reducing order and partial pivoting, by klujax; double precision on the CPU.
