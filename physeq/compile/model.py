@@ -23,7 +23,7 @@ from physeq.compile.wiring import Wiring, wire
 from physeq.errors import InternalError, ModelError
 from physeq.symbolic.derivation import Derivation, clamped_inputs, driven_inputs
 from physeq.symbolic.place import Feed
-from physeq.symbolic.reduction import Order, clamped_mask
+from physeq.symbolic.reduction import clamped_mask
 
 Params = dict[str, dict[str, Array]]
 Inputs = Array | Mapping[str, Array] | None
@@ -372,8 +372,8 @@ def compile_model(derivation: Derivation, model_class: type[Model] = Model) -> M
     """Compile a derivation.
 
     Raises:
-        ModelError: a class of system that cannot be solved numerically yet (second order, constraints), nodes of one
-            group with different unknowns, floating nodes, outputs that no input reaches.
+        ModelError: a system without steady states of this kind (constraints, terms in time), nodes of one group with
+            different unknowns, floating nodes, outputs that no input reaches.
     """
     _refuse(derivation)
     system = derivation.system
@@ -384,9 +384,9 @@ def _refuse(derivation: Derivation) -> None:
     system, structure = derivation.system, derivation.structure
     if structure.constraints:
         raise ModelError(
-            f"constraint of {structure.constraints[0]!r}: constrained systems can be derived and printed, but not "
-            "solved "
-            "yet; use a stiff potential, or clamp the nodes"
+            f"constraint of {structure.constraints[0]!r}: a constrained system has a motion (System.motion(), with its "
+            "operating point), and no steady state that minimises a function of free unknowns; for that use a stiff "
+            "potential, or clamp the nodes"
         )
     for v in derivation.variables.values():
         if v.group in derivation.held:
@@ -400,14 +400,11 @@ def _refuse(derivation: Derivation) -> None:
                 f"{label!r} "
                 "differs); put them in groups of their own, or give the element its own internal coordinate"
             )
-        if v.order is Order.SECOND:
-            raise ModelError(
-                f"group {v.group!r}: coordinate {v.coordinate} has inertia and a restoring force, a second-order "
-                "system; "
-                "it can be derived and printed, but not solved yet; drop the kinetic term for its equilibrium"
-            )
     if not structure.autonomous:
-        raise ModelError("a term holds the time t; a steady state needs terms without t: use a signal and Feed")
+        raise ModelError(
+            "a term holds the time t: there is a motion (System.motion()), and no steady state; for that use a signal "
+            "and Feed"
+        )
     for form in derivation.forms:
         component, name = form.placement.component, form.placement.name
         for symbol, ends in component.bounds.items():

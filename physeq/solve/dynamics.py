@@ -19,6 +19,12 @@ def check_dynamics(model: Any, name: str) -> None:
     """Refuse systems in which some free unknown has no rate of its own."""
     derivation = model.derivation
     for v in derivation.variables.values():
+        if v.group in derivation.locals and any(c.order.value == 2 for c in v.classes):
+            raise ModelError(
+                f"{name} follows first-order dynamics, and {v.key} of group {v.group!r} has inertia; use Minimise, "
+                "Newton or NodeDescent for its steady state, and System.motion().simulate for its motion"
+            )
+    for v in derivation.variables.values():
         if v.group in derivation.locals and any(c.order.value == 0 for c in v.classes):
             raise ModelError(
                 f"{name} needs dynamics, and {v.key} of group {v.group!r} has none (its equation is algebraic); add a "
