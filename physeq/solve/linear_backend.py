@@ -81,8 +81,8 @@ def solve_dense(matrix: Float[Array, "n n"], right: Float[Array, " n"]) -> Array
 class KLU:
     """Sparse LU with fill-reducing order and partial pivoting, by klujax; double precision on the CPU.
 
-    A matrix that is singular to the last bit raises JaxRuntimeError ("klu_factor failed") when the program runs; one with
-    entries that are not finite gives a solution that is not.
+    A matrix that is singular to the last bit raises JaxRuntimeError ("klu_factor failed") when the program runs; one
+    with entries that are not finite gives a solution that is not.
     """
 
     def check(self) -> None:
