@@ -1,6 +1,7 @@
 """Finding steady states: strategies as frozen objects, one result, one way to differentiate. No SymPy here."""
 
 from physeq.solve.continuation import Continuation as Continuation
+from physeq.solve.dae_term import DAETerm as DAETerm
 from physeq.solve.equilibrium import default_finder as default_finder
 from physeq.solve.equilibrium import equilibrium as equilibrium
 from physeq.solve.finder import Finder as Finder
@@ -14,6 +15,9 @@ from physeq.solve.linear import ConjugateGradients as ConjugateGradients
 from physeq.solve.linear import DenseDirect as DenseDirect
 from physeq.solve.linear import LinearSolve as LinearSolve
 from physeq.solve.linear import SparseDirect as SparseDirect
+from physeq.solve.linear_backend import KLU as KLU
+from physeq.solve.linear_backend import DenseLU as DenseLU
+from physeq.solve.linear_backend import default_backend as default_backend
 from physeq.solve.minimise import LBFGS as LBFGS
 from physeq.solve.minimise import Minimise as Minimise
 from physeq.solve.minimise import NonlinearCG as NonlinearCG
@@ -22,6 +26,8 @@ from physeq.solve.node_descent import NodeDescent as NodeDescent
 from physeq.solve.noise import GaussianNoise as GaussianNoise
 from physeq.solve.operating_point import Rest as Rest
 from physeq.solve.operating_point import operating_point as operating_point
+from physeq.solve.projection import Holonomic as Holonomic
+from physeq.solve.projection import Projected as Projected
 from physeq.solve.relaxation import EulerSteps as EulerSteps
 from physeq.solve.relaxation import Explicit as Explicit
 from physeq.solve.relaxation import Implicit as Implicit
@@ -33,6 +39,10 @@ from physeq.solve.rodas5p import Rodas5P as Rodas5P
 from physeq.solve.simulate import Crossing as Crossing
 from physeq.solve.simulate import OperatingPoint as OperatingPoint
 from physeq.solve.simulate import simulate as simulate
+from physeq.solve.sparse_matrix import SparsityPattern as SparsityPattern
+from physeq.solve.stage_iteration import FixedPointStages as FixedPointStages
+from physeq.solve.stage_iteration import NewtonStages as NewtonStages
 from physeq.solve.symplectic import BlanesMoan as BlanesMoan
 from physeq.solve.symplectic import StormerVerlet as StormerVerlet
+from physeq.solve.symplectic import separable_terms as separable_terms
 from physeq.solve.trajectory import Solution as Solution

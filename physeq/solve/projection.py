@@ -137,7 +137,7 @@ class Projected(diffrax.AbstractWrappedSolver):
         return self.solver.term_structure
 
     @property
-    def interpolation_cls(self):
+    def interpolation_cls(self):  # type: ignore[override]
         def build(*, t0: Any, t1: Any, inner: dict[str, Any], shift: PyTree) -> ProjectedInterpolation:
             return ProjectedInterpolation(
                 t0=t0, t1=t1, inner=self.solver.interpolation_cls(t0=t0, t1=t1, **inner), shift=shift
@@ -152,7 +152,7 @@ class Projected(diffrax.AbstractWrappedSolver):
     @property
     def scan_kind(self):
         """The loop over the stages of a Runge–Kutta solver, which diffrax's adjoints set through this name."""
-        return self.solver.scan_kind
+        return self.solver.scan_kind  # type: ignore[attr-defined]
 
     def order(self, terms: Any) -> int | None:
         return self.solver.order(terms)
