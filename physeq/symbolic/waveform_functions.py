@@ -17,6 +17,11 @@ from physeq.symbolic.named import NamedFunction, clip
 _INSTANT = 1e-30
 
 
+def _ramp(xp: Any, x):
+    """clip(x, 0, 1), at its corners with the slope behind them, which a step that starts there needs."""
+    return xp.where(x < 0, 0.0, xp.where(x < 1, x, 1.0))
+
+
 class whole_periods(NamedFunction):
     """The number of whole periods in a time, max(0, floor(x/period)); constant, so of derivative 0, between its steps.
 
@@ -89,7 +94,7 @@ class sine(WaveformFunction):
 
     @staticmethod
     def evaluate(xp, t, offset, amplitude, frequency, delay, damping, phase):
-        s = xp.maximum(t - delay, 0)
+        s = xp.where(t < delay, 0.0, t - delay)
         return offset + amplitude * xp.exp(-damping * s) * xp.sin(2 * np.pi * frequency * s + np.pi / 180 * phase)
 
     @staticmethod
@@ -122,15 +127,12 @@ class pulse(WaveformFunction):
 
     @staticmethod
     def evaluate(xp, t, initial, pulsed, delay, rise, fall=None, width=None, period=None):
-        def ramp(x, length):
-            return xp.minimum(xp.maximum(x / xp.maximum(length, _INSTANT), 0), 1)
-
         s = t - delay
         if period is not None:
             s = s - period * whole_periods.evaluate(xp, s, period)
-        height = ramp(s, rise)
+        height = _ramp(xp, s / xp.maximum(rise, _INSTANT))
         if fall is not None:
-            height = height - ramp(s - rise - width, fall)
+            height = height - _ramp(xp, (s - rise - width) / xp.maximum(fall, _INSTANT))
         return initial + (pulsed - initial) * height
 
     @staticmethod
@@ -165,7 +167,7 @@ class piecewise_linear(WaveformFunction):
         dtype = xp.result_type(t, *points, 1.0)
         times, values = (xp.stack(xp.broadcast_arrays(*p), -1).astype(dtype) for p in (points[::2], points[1::2]))
         passed = (xp.asarray(t)[..., None] - times[..., :-1]) / (times[..., 1:] - times[..., :-1])
-        rises = (values[..., 1:] - values[..., :-1]) * xp.minimum(xp.maximum(passed, 0), 1)
+        rises = (values[..., 1:] - values[..., :-1]) * _ramp(xp, passed)
         return values[..., 0] + rises.sum(-1)
 
     @staticmethod

@@ -150,6 +150,23 @@ def test_breakpoints_of_expressions_cover_all_instances():
         breakpoints([u], {}, 0.0, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("wave", "slopes"),
+    [
+        (pq.Pulse(0, 1, delay=0.25, rise=0.25, fall=0.5, width=1), {0.25: 4, 0.5: 0, 1.5: -2, 2.0: 0}),
+        (pq.PiecewiseLinear([0.5, 1.0, 2.0], [0, 1, 0]), {0.5: 2, 1.0: -1, 2.0: 0}),
+        (pq.Sine(frequency=1, delay=0.5), {0.5: 2 * np.pi}),
+    ],
+    ids=["pulse", "lines", "sine"],
+)
+def test_at_a_corner_the_slope_is_that_behind_it(wave, slopes):
+    """An integrator that starts a step there takes the slope of the step."""
+    expression = wave.expression()
+    values = {p: jnp.asarray(start(p)) for p in expression.free_symbols if p != pq.time}
+    slope = jax.grad(lambda t: Program([expression])({**values, pq.time: t})[0])
+    assert {t: pytest.approx(float(slope(t))) for t in slopes} == slopes
+
+
 def test_a_rise_of_zero_is_a_jump():
     step = pq.Pulse(0, 1, delay=0.5)
     np.testing.assert_array_equal(step([0.4, 0.5, 0.5 + 1e-12]), [0, 0, 1])
