@@ -45,4 +45,5 @@ from physeq.solve.stage_iteration import NewtonStages as NewtonStages
 from physeq.solve.symplectic import BlanesMoan as BlanesMoan
 from physeq.solve.symplectic import StormerVerlet as StormerVerlet
 from physeq.solve.symplectic import separable_terms as separable_terms
+from physeq.solve.thermal import ThermalNoise as ThermalNoise
 from physeq.solve.trajectory import Solution as Solution

@@ -20,6 +20,7 @@ from physeq.errors import ModelError, SolveError
 from physeq.solve.motion_route import Route, route_of
 from physeq.solve.rest import SparseNewton, consistent, rates, steady
 from physeq.solve.start import check_start
+from physeq.solve.thermal import ThermalNoise, thermal_route
 from physeq.solve.trajectory import Solution
 
 
@@ -72,6 +73,8 @@ def simulate(
     max_step: float | None = None,
     corners: Any = None,
     event: Crossing | None = None,
+    noise: ThermalNoise | None = None,
+    key: Array | None = None,
     dense: bool = False,
     max_steps: int = 1_000_000,
     newton: SparseNewton | None = None,
@@ -98,6 +101,8 @@ def simulate(
         corners: times at which sources jump or bend, for adaptive steps to end on; by default those of all waveforms,
             where parameters are known numbers (not inside jit or grad).
         event: stop at a `Crossing`.
+        noise: `ThermalNoise(k_B T)`: the motion is a stochastic differential equation, with a constant `step` and its
+            random `key` (one trajectory for each; `jax.vmap` over keys for many).
         dense: keep the integrator's interpolation, for `Solution.at`.
         max_steps: most steps, rejected ones included.
         newton: how consistent starts are found; by default `SparseNewton()`.
@@ -132,7 +137,12 @@ def simulate(
         guess = jnp.where(motion.layout.held, bound.held_values(begin, dtype), guess)
         check_start(bound, begin, guess)
         y0 = consistent(bound, begin, guess, newton or SparseNewton(), throw).y
-    route = route_of(bound, solver)
+    if noise is None:
+        route = route_of(bound, solver)
+    elif step is None or key is None:
+        raise ModelError("ThermalNoise needs a constant step and a random key: simulate(..., step=..., key=...)")
+    else:
+        route = thermal_route(bound, noise, solver, begin, end, step, key)
     if route.fixed_step and step is None:
         raise ModelError(f"{type(route.solver).__name__} needs a constant step: simulate(..., step=...)")
     times = jnp.linspace(begin, end, 201) if ts is None else jnp.asarray(ts, dtype)
