@@ -41,6 +41,7 @@ class Names:
     elements: dict[str, tuple[str, Line]] = field(default_factory=dict)
     found: list[Element] = field(default_factory=list)
     by_name: dict[str, Element] = field(default_factory=dict)
+    instances: int = 0
 
 
 @dataclass

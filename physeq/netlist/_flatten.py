@@ -13,7 +13,7 @@ from physeq.netlist._scope import Scope
 from physeq.netlist.records import Coupling, CurrentControlled, Element, Inductor, LibraryElement, VoltageSource
 
 _DEEPEST = 50  # levels of subcircuits
-_MOST_ELEMENTS = 2_000_000  # a few lines of nested subcircuits can ask for more than any memory holds
+_MOST_ELEMENTS = 2_000_000  # and instances: a few lines of nested subcircuits can ask for more than memory holds
 
 
 def flatten(place: Place) -> list[Element]:
@@ -63,7 +63,8 @@ def _read_instance(statement: Statement, place: Place, path: tuple[Definition, .
         )
     if definition in path or len(path) >= _DEEPEST:
         raise Fault(f"subcircuit {definition.name!r} holds itself, or is nested deeper than {_DEEPEST} levels")
-    if len(place.names.found) > _MOST_ELEMENTS:
+    place.names.instances += 1
+    if len(place.names.found) + place.names.instances > _MOST_ELEMENTS:
         raise Fault(f"the netlist has more than {_MOST_ELEMENTS} elements")
     inside = _instance(statement, definition, place, words[0], nodes, pairs)
     component = library_component(definition)

@@ -8,6 +8,8 @@ import numpy as np
 
 from physeq.errors import SolveError
 
+_CUT = "the raw file of ngspice breaks off in its header; the run did not finish"
+
 
 @dataclass(frozen=True)
 class Plot:
@@ -40,7 +42,7 @@ def _plot(content: bytes, at: int) -> tuple[Plot | None, int]:
         end = content.find(b"\n", at)
         if end < 0:
             if header:
-                raise SolveError("the raw file of ngspice breaks off in its header; the run did not finish")
+                raise SolveError(_CUT)
             return None, len(content)
         line = content[at:end].decode("latin-1").strip()
         at = end + 1
@@ -49,7 +51,8 @@ def _plot(content: bytes, at: int) -> tuple[Plot | None, int]:
             break
         if key == "Variables" and not value.strip():
             for _ in range(int(header["No. Variables"])):
-                end = content.index(b"\n", at)
+                if (end := content.find(b"\n", at)) < 0:
+                    raise SolveError(_CUT)
                 names.append(content[at:end].decode("latin-1").split()[1])
                 at = end + 1
         elif line:
@@ -59,7 +62,8 @@ def _plot(content: bytes, at: int) -> tuple[Plot | None, int]:
     count, points = len(names), int(header["No. Points"])
     if key == "Binary":
         size = 8 * count * points
-        values = np.frombuffer(content[at : at + size], "<f8")
+        part = content[at : at + size]
+        values = np.frombuffer(part[: len(part) // 8 * 8], "<f8")
         at += size
     else:
         values, at = _text_values(content, at, count, points)

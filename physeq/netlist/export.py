@@ -226,7 +226,7 @@ class _Writer:
         room = f"V({node})-({format_number(level)})" if side == "lower" else f"{format_number(level)}-V({node})"
         ends = ("0", node) if side == "lower" else (node, "0")
         self.lines.append(f"{name} {held} 0 I=min({room},V({held}))")
-        self.lines.append(f"{self.elements.name('B', at.label, f'_{side}_flow')} {' '.join(ends)} I=V({held})")
+        self.lines.append(f"{self.elements.name('B', f'{name}_flow')} {' '.join(ends)} I=V({held})")
 
     def _behaviour(self, placement: Placement) -> None:
         written = behaviour(placement.component)

@@ -97,7 +97,7 @@ def run(
 
     Returns:
         {quantity: values}: "time" or "sweep" and "out.v", "V1.i", named as in the netlist where physeq reads it, in
-        lower case otherwise. Operating points have one value.
+        lower case otherwise; "X1.x" for the states of library components. Operating points have one value.
 
     Raises:
         NgspiceMissing: it is not installed; the message says how to get it.
@@ -184,9 +184,11 @@ def _device(name: str, read: Netlist | None) -> str:
 
 
 def _name(vector: str, read: Netlist | None) -> str:
+    if vector.endswith("-sweep)"):  # v(v-sweep), i(i-sweep): the value of the source that is swept
+        return "sweep"
     match = _VECTOR.fullmatch(vector)
     if match is None:
-        return "sweep" if vector.endswith("-sweep") else vector
+        return vector
     if match["node"]:
         return _quantity(match["node"], "v", read)
     return _quantity(match["device"] or match["source"] or match["branch"], "i", read)
@@ -196,6 +198,9 @@ def _quantity(name: str, key: str, read: Netlist | None) -> str:
     if read is None:
         return f"{name}.{key}"
     if key == "v":
+        owner, _, inner = name.rpartition(".")
+        if inner.startswith("state_") and owner in read:  # a state inside a component of the library
+            return f"{read.element(owner).name}.{inner.removeprefix('state_')}"
         return f"{read.node(name) or name}.v"
     for candidate in (name, name[2:]):  # with and without the letter before a path: v.x1.v1
         if candidate in read:
