@@ -7,14 +7,17 @@ from typing import Any
 import diffrax
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from physeq.compile.hamiltonian import hamiltonian_programs, obstacle
 from physeq.compile.motion import BoundMotion
 from physeq.errors import ModelError
 from physeq.solve.dae_term import DAETerm
+from physeq.solve.drift import Drift, has_drift
 from physeq.solve.explicit_motion import complete, explicit_field, split_of
 from physeq.solve.implicit_symplectic import GaussMethod
+from physeq.solve.projection import Projected
 from physeq.solve.rest import steady_pattern
 from physeq.solve.rodas5p import Rodas5P
 from physeq.solve.sparse_matrix import SparsityPattern
@@ -30,6 +33,12 @@ class Route(eqx.Module):
     def fixed_step(self) -> bool:
         """Whether the solver has no error estimate."""
         return isinstance(self.solver, GaussMethod)
+
+    @property
+    def name(self) -> str:
+        """The integrator's name."""
+        solver = self.solver.solver if isinstance(self.solver, Projected) else self.solver
+        return type(solver).__name__
 
     def term(self, bound: BoundMotion) -> diffrax.AbstractTerm:
         """The diffrax term."""
@@ -59,7 +68,7 @@ class MassMatrixRoute(Route):
         return y
 
     def whole(self, bound, t, state, y0):
-        return state
+        return _projected(self.solver, bound, t, state, y0)
 
 
 class FieldRoute(Route):
@@ -72,7 +81,17 @@ class FieldRoute(Route):
         return y[split_of(bound).moving]
 
     def whole(self, bound, t, state, y0):
-        return complete(bound, jnp.asarray(t, state.dtype), state, y0)
+        return complete(bound, jnp.asarray(t, state.dtype), _projected(self.solver, bound, t, state, y0), y0)
+
+
+def _projected(solver: diffrax.AbstractSolver, bound: BoundMotion, t: Array, state: Array, y0: Array) -> Array:
+    """A state that was interpolated between steps, back on the constraints."""
+    return solver.constraint.project(t, state, (bound, y0)) if isinstance(solver, Projected) else state
+
+
+def _keeping(solver: diffrax.AbstractSolver, bound: BoundMotion, state: np.ndarray) -> diffrax.AbstractSolver:
+    """The solver, with every step ending on the constraints where there are some that were differentiated."""
+    return Projected(solver, Drift.of(bound.layout, state)) if has_drift(bound.layout) else solver
 
 
 class CanonicalRoute(Route):
@@ -138,7 +157,7 @@ def route_of(bound: BoundMotion, solver: diffrax.AbstractSolver | None) -> Route
     if solver is None:
         return _default(bound)
     if isinstance(solver, Rodas5P):
-        return MassMatrixRoute(solver)
+        return MassMatrixRoute(_keeping(solver, bound, np.arange(bound.layout.size)))
     if isinstance(solver, SymplecticComposition):
         if not hamiltonian_programs(bound.layout).separable:
             raise ModelError(
@@ -148,11 +167,10 @@ def route_of(bound: BoundMotion, solver: diffrax.AbstractSolver | None) -> Route
         return SeparableRoute(solver)
     if isinstance(solver, GaussMethod) and obstacle(bound.layout) is None:
         return WholeHamiltonianRoute(solver)
-    split_of(bound)
-    return FieldRoute(solver)
+    return FieldRoute(_keeping(solver, bound, split_of(bound).moving))
 
 
 def _default(bound: BoundMotion) -> Route:
     if bound.layout.mechanical and split_of(bound).linear:
-        return FieldRoute(diffrax.Dopri8())
-    return MassMatrixRoute(Rodas5P())
+        return FieldRoute(_keeping(diffrax.Dopri8(), bound, split_of(bound).moving))
+    return MassMatrixRoute(_keeping(Rodas5P(), bound, np.arange(bound.layout.size)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import diffrax
 import equinox as eqx
@@ -108,6 +108,13 @@ class ProjectedInterpolation(diffrax.AbstractLocalInterpolation):
         return jax.tree.map(lambda y, s: y + (share * s).astype(s.dtype), self.inner.evaluate(t0), self.shift)
 
 
+class Projection(Protocol):
+    """What brings a state back onto constraints: `Holonomic`, or the drift of a compiled motion."""
+
+    def project(self, t: Any, y: Array, args: Any) -> Array:
+        """The nearest admissible state."""
+
+
 class Projected(diffrax.AbstractWrappedSolver):
     """A solver whose every step ends on the constraints: the drift of index-reduced mechanisms does not add up.
 
@@ -118,7 +125,7 @@ class Projected(diffrax.AbstractWrappedSolver):
 
     Attributes:
         solver: any diffrax solver, or `Rodas5P()`.
-        constraint: a `Holonomic`.
+        constraint: a `Holonomic`, or another `Projection`.
 
     >>> import diffrax, jax.numpy as jnp
     >>> circle = diffrax.ODETerm(lambda t, y, args: jnp.concatenate([y[2:], -(y[2:] @ y[2:]) * y[:2]]))
@@ -130,7 +137,7 @@ class Projected(diffrax.AbstractWrappedSolver):
     """
 
     solver: diffrax.AbstractSolver  # type: ignore[misc]
-    constraint: Holonomic
+    constraint: Projection
 
     @property
     def term_structure(self):

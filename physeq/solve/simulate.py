@@ -144,7 +144,7 @@ def simulate(
     else:
         route = thermal_route(bound, noise, solver, begin, end, step, key)
     if route.fixed_step and step is None:
-        raise ModelError(f"{type(route.solver).__name__} needs a constant step: simulate(..., step=...)")
+        raise ModelError(f"{route.name} needs a constant step: simulate(..., step=...)")
     times = jnp.linspace(begin, end, 201) if ts is None else jnp.asarray(ts, dtype)
     if corners is None:
         corners = bound.corners(t0, t1) if step is None else None
@@ -168,7 +168,7 @@ def simulate(
         bound=bound,
         steps=stats["num_accepted_steps"],
         rejected=stats["num_rejected_steps"],
-        solver=type(route.solver).__name__,
+        solver=route.name,
         dense=_Interpolation(route, bound, y0, raw.interpolation) if dense else None,
         event=raw.event_mask,
     )

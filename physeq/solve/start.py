@@ -8,27 +8,8 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.compile.motion import BoundMotion
-from physeq.compile.printer import Program
 from physeq.errors import ModelError
-
-
-def constraint_values(bound: BoundMotion, t: Array, y: Array) -> tuple[list[tuple[str, int]], Array, Array]:
-    """([(placement, order)], values of all differentiated constraints on positions and rates, their sizes' names)."""
-    owners, values = [], [jnp.zeros(0, y.dtype)]
-    for programs in bound.motion.programs:
-        form = programs.form
-        count = bound.layout.count(form)
-        for number, pair in form.drift.items():
-            for order, expression in enumerate(e for e in pair if e is not None):
-                cache = bound.layout.__dict__.setdefault("constraints", {})
-                key = (form.placement.name, number, order)
-                if key not in cache:
-                    cache[key] = Program([expression])
-                value = cache[key](bound.environment(programs, t, y))[0]
-                values.append(jnp.broadcast_to(jnp.asarray(value, y.dtype), (count,)))
-                owners += [(form.placement.name, k) for k in range(count)]
-    joined = jnp.concatenate(values)
-    return owners, joined, jnp.abs(joined)
+from physeq.solve.drift import constraint_owners, constraint_values
 
 
 def check_start(bound: BoundMotion, t0: Array, y0: Array) -> None:
@@ -37,9 +18,14 @@ def check_start(bound: BoundMotion, t0: Array, y0: Array) -> None:
     Raises:
         ModelError: naming the element and by how much.
     """
-    owners, values, size = constraint_values(bound, t0, y0)
-    if not owners or isinstance(values, jax.core.Tracer):
+    places, rates = constraint_owners(bound.layout)
+    owners = [*places, *rates]
+    if not owners or isinstance(y0, jax.core.Tracer):
         return
+    values = jnp.concatenate(constraint_values(bound, t0, y0))
+    if isinstance(values, jax.core.Tracer):
+        return
+    size = jnp.abs(values)
     tolerance = 1e-8 if y0.dtype == jnp.float64 else 1e-4
     scale = 1 + np.max(np.abs(np.asarray(y0)))
     worst = int(np.argmax(np.asarray(size)))
@@ -50,7 +36,8 @@ def check_start(bound: BoundMotion, t0: Array, y0: Array) -> None:
             f"start: {label} (of {name!r}) starts off its constraint by {float(values[worst]):.3g}; give positions and "
             "velocities that obey it"
         )
-    jacobian = np.asarray(jax.jacfwd(lambda y: constraint_values(bound, t0, y)[1])(y0))[:, ~bound.layout.held]
+    every = jax.jacfwd(lambda y: jnp.concatenate(constraint_values(bound, t0, y)))(y0)
+    jacobian = np.asarray(every)[:, ~bound.layout.held]
     rows = jacobian / np.maximum(np.linalg.norm(jacobian, axis=1, keepdims=True), 1e-300)
     if not rows.size:
         return
