@@ -13,7 +13,7 @@ author = "the physeq developers"
 copyright = author
 release = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_nb", "mathml", "plain_docstrings"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_nb", "mathml", "plain_docstrings", "components"]
 exclude_patterns = ["_build", "_ext"]
 
 # Mathematics: TeX in the sources, MathML in the pages (docs/_ext/mathml.py).
