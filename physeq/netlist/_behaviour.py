@@ -8,16 +8,16 @@ currents is the equation that they satisfy.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import sympy as sp
 
 from physeq.library import electrical
 from physeq.netlist._definitions import Definition
-from physeq.netlist._numbers import format_number
 from physeq.netlist._spice_printer import Unprintable, behavioural
 from physeq.symbolic import Component
 from physeq.symbolic.symbols import Coordinate, Parameter, Signal, StateSymbol, time
@@ -36,16 +36,18 @@ class Behaviour:
     Attributes:
         ports: names of its nodes.
         parameters: name in the subcircuit → parameter or signal.
+        starts: name in the subcircuit → the state whose start it is.
         lines: its elements.
     """
 
     ports: tuple[str, ...]
     parameters: Mapping[str, Parameter | Signal]
+    starts: Mapping[str, Coordinate]
     lines: tuple[str, ...]
 
     def text(self, name: str) -> str:
         """The definition."""
-        parameters = " ".join(f"{key}=1" for key in self.parameters)
+        parameters = " ".join([*(f"{key}=1" for key in self.parameters), *(f"{key}=0" for key in self.starts)])
         head = f".subckt {name} {' '.join(self.ports)}" + (f" params: {parameters}" if parameters else "")
         return "\n".join([head, *self.lines, ".ends"])
 
@@ -84,11 +86,14 @@ def behaviour(component: Component) -> Behaviour:
             current(name, "0", value)
     for node, row in laws.rows.items():
         current(node, "0", row)
-    for node, (rate, start) in laws.states.items():
+    starts = {}
+    for x, (node, rate) in laws.states.items():
+        start = node.replace("state_", "start_")
+        starts[start] = x
         current("0", node, rate)
-        lines.append(f"C{len(lines) + 1} {node} 0 1 ic={format_number(start)}")
+        lines.append(f"C{len(lines) + 1} {node} 0 1 ic={{{start}}}")
     lines += _capacitors(component, ports, names, len(lines))
-    return Behaviour(ports, parameters, tuple(lines))
+    return Behaviour(ports, parameters, starts, tuple(lines))
 
 
 class _Laws:
@@ -97,7 +102,7 @@ class _Laws:
     def __init__(self, component: Component):
         self.component = component
         self.rows: dict[str, sp.Expr] = {}
-        self.states: dict[str, tuple[sp.Expr, float]] = {}
+        self.states: dict[Coordinate, tuple[str, sp.Expr]] = {}
         self.nodes: dict[sp.Symbol, str] = {}
         self._known: dict[sp.Symbol, sp.Expr] = {}
         self._multipliers: list[sp.Expr] = [
@@ -114,7 +119,7 @@ class _Laws:
                 self.nodes[self._multipliers[k]] = f"multiplier{k + 1}"  # type: ignore[index]
                 self.rows[f"multiplier{k + 1}"] = g
         self.rows = {node: self._settled(row) for node, row in self.rows.items()}
-        self.states = {node: (self._settled(rate), start) for node, (rate, start) in self.states.items()}
+        self.states = {x: (node, self._settled(rate)) for x, (node, rate) in self.states.items()}
 
     def flow(self, v: StateSymbol) -> sp.Expr:
         """The current that leaves the node of this voltage into the element, that of capacitors aside."""
@@ -174,7 +179,7 @@ class _Laws:
     def _state(self, x: Coordinate, rate: sp.Expr) -> None:
         node = f"state_{x.name}".lower()
         self.nodes[x] = node
-        self.states[node] = rate, x.start
+        self.states[x] = node, rate
         self._known[x.dot] = rate
 
 
@@ -238,7 +243,7 @@ def _capacitors(component: Component, ports: tuple[str, ...], names: Mapping, co
 _BARE = str.maketrans("", "", "{}")
 
 
-def _candidates() -> dict[str, Callable[[], Component]]:
+def _candidates() -> dict[str, Callable[..., Component]]:
     """The library's components that have a form without arguments."""
     found = {}
     for name, value in vars(electrical).items():
@@ -256,7 +261,7 @@ def _library() -> dict[tuple, tuple[str, Behaviour]]:
             made = make()
             if isinstance(made, Component):
                 written = behaviour(made)
-                found[_key(written.ports, written.parameters, written.lines)] = name, written
+                found[_key(written.ports, (*written.parameters, *written.starts), written.lines)] = name, written
         except (NotElectrical, TypeError):
             continue  # written in another way, or not made without arguments
     return found
@@ -268,22 +273,24 @@ def _key(ports, parameters, lines) -> tuple:
 
 def library_name(written: Behaviour) -> str | None:
     """The function of `physeq.electrical` whose component is written in just this way; None where there is none."""
-    found = _library().get(_key(written.ports, written.parameters, written.lines))
+    found = _library().get(_key(written.ports, (*written.parameters, *written.starts), written.lines))
     return None if found is None else found[0]
 
 
-def library_component(definition: Definition) -> tuple[str, dict[str, str]] | None:
-    """(function of `physeq.electrical`, {name in the subcircuit: its parameter's name}) of a subcircuit that is the
-    written form of a library component, line for line; None for others."""
+def library_component(definition: Definition) -> tuple[str, Behaviour] | None:
+    """The function of `physeq.electrical` whose component's written form a subcircuit is, line for line, and that form;
+    None for others."""
     if not definition.name.lower().startswith(PREFIX):
         return None
     lines = [line.text for line in definition.lines if line.text[0] != "."]
-    found = _library().get(_key(definition.ports, [name for name, _ in definition.defaults], lines))
-    if found is None:
-        return None
-    return found[0], {key: symbol.name for key, symbol in found[1].parameters.items()}
+    return _library().get(_key(definition.ports, [name for name, _ in definition.defaults], lines))
 
 
-def library_factory(name: str) -> Callable[[], Component]:
-    """The function of `physeq.electrical` of that name."""
-    return _candidates()[name]
+def library_factory(name: str, starts: Mapping[str, float]) -> Callable[[], Component] | None:
+    """What makes the component with these starts of its states; None where the function of that name cannot."""
+    make = _candidates()[name]
+    if all(x.start == starts.get(x.name, x.start) for x in make().internal):
+        return make
+    if len(starts) == 1 and "start" in inspect.signature(make).parameters:
+        return partial(make, start=next(iter(starts.values())))
+    return None

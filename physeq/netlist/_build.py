@@ -66,6 +66,7 @@ class Builder:
         self.nodes = {name: index for index, name in enumerate(netlist.nodes)}
         self.controls = _controls(netlist.elements)
         self.aliases: dict[str, str] = {}
+        self.starts: dict[str, tuple] = {}  # kind → starts of its states, which are part of a component
 
     def place(self, kind: str, make: Callable[[], Component], label: str, nodes: Iterable[str], **values: float):
         """Add an instance of a kind; `make` gives the component where the kind is new."""
@@ -213,8 +214,13 @@ def _current_controlled(element: CurrentControlled, builder: Builder) -> None:
 
 
 def _library(element: LibraryElement, builder: Builder) -> None:
-    make = library_factory(element.component)
-    builder.place(element.component, make, element.name, element.nodes, **dict(element.values))
+    make = library_factory(element.component, dict(element.starts))
+    assert make is not None  # checked when the element was read
+    kind, count = element.component, 1
+    while builder.starts.setdefault(kind, element.starts) != element.starts:
+        count += 1
+        kind = f"{element.component}_{count}"
+    builder.place(kind, make, element.name, element.nodes, **dict(element.values))
 
 
 _PLACERS: dict[type, Callable] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from physeq.netlist._behaviour import library_component
+from physeq.netlist._behaviour import library_component, library_factory
 from physeq.netlist._definitions import Definition, Statement
 from physeq.netlist._elements import Place, read_element
 from physeq.netlist._lines import keywords
@@ -72,10 +72,13 @@ def _read_instance(statement: Statement, place: Place, path: tuple[Definition, .
         define_parameters(inside)
         _read_body(inside, (*path, definition))
         return
-    function, names = component
-    values = tuple((names[key], inside.scope[key]) for key, _ in definition.defaults)
+    function, written = component
+    values = tuple((symbol.name, inside.scope[key]) for key, symbol in written.parameters.items())
+    starts = tuple((x.name, inside.scope[key]) for key, x in written.starts.items())
+    if library_factory(function, dict(starts)) is None:
+        raise Fault(f"{words[0]}: {function} has no start of its own for {', '.join(name for name, _ in starts)}")
     name = place.prefix + words[0]
-    element = LibraryElement(name, tuple(inside.ports.values()), function, values, statement.line.number)
+    element = LibraryElement(name, tuple(inside.ports.values()), function, values, starts, statement.line.number)
     place.add(name, element, statement.line)
 
 

@@ -240,6 +240,7 @@ class _Writer:
 
         def write(writer: _Writer, at: _Instance) -> None:
             given = [f"{key}={format_number(at.values[s.name])}" for key, s in written.parameters.items()]
+            given += [f"{key}={format_number(x.start)}" for key, x in written.starts.items()]
             writer._line("X", at, at.nodes, " ".join([name, *given]))
 
         self._instances(placement, write)

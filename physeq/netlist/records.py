@@ -146,12 +146,16 @@ class CurrentControlled:
 
 @dataclass(frozen=True, slots=True)
 class LibraryElement:
-    """X of a subcircuit that physeq wrote for a component of its library: the component comes back as it was."""
+    """X of a subcircuit that physeq wrote for a component of its library: the component comes back as it was.
+
+    `component` is the function of `physeq.electrical`, `values` are its parameters, `starts` those of its states.
+    """
 
     name: str
     nodes: tuple[str, ...]
     component: str
     values: tuple[tuple[str, float], ...]
+    starts: tuple[tuple[str, float], ...] = ()
     line: int = 0
 
 

@@ -262,6 +262,20 @@ def test_behavioural_components_come_back_as_themselves(name):
     assert back.topology.element("Xthing") == (name, 0)
 
 
+def test_starts_of_states_come_back():
+    graph = nx.MultiDiGraph()
+    for k in range(3):
+        graph.add_edge(f"n{k}", "0", component=f"m{k}", name=f"X{k}")
+    parts = {f"m{k}": electrical.linear_drift_memristor(start=start) for k, start in enumerate((0.5, 0.2, 0.2))}
+    text = to_netlist(pq.System.from_graph(graph, edges=parts, ground="0"))
+    back = read_netlist(text).to_system()
+    found = {p.name: (p.component.internal[0].start, back.topology.bundle(p.name).labels) for p in back.placements}
+    assert found == {"linear_drift_memristor": (0.5, ("X0",)), "linear_drift_memristor_2": (0.2, ("X1", "X2"))}
+    junction = to_netlist(placed(electrical.josephson_junction(), {}))
+    with pytest.raises(ModelError, match="josephson_junction has no start of its own for delta"):
+        read_netlist(junction.replace("start_delta=0.0", "start_delta=0.5"))
+
+
 def test_a_subcircuit_of_the_name_but_not_of_the_law_is_none_of_the_library():
     text = to_netlist(placed(electrical.ideal_op_amp(), {})).replace("I=V(rate_q)", "I=2*V(rate_q)")
     with pytest.raises(ModelError, match="behavioural sources"):
@@ -345,9 +359,9 @@ def test_a_user_component_with_states_of_every_kind():
         "B1 source target I=0.4*V(state_y)+V(rate_q)",
         "B2 rate_q 0 I=V(source)-2.0*V(rate_q)-V(target)-V(state_x)",
         "B3 0 state_y I=0.2*(V(source)-V(target))",
-        "C4 state_y 0 1 ic=0.0",
+        "C4 state_y 0 1 ic={start_y}",
         "B5 0 state_x I=0.25*(V(source)-V(target))*sin(V(state_x))",
-        "C6 state_x 0 1 ic=0.25",
+        "C6 state_x 0 1 ic={start_x}",
         "C7 source target {3.0}",
     )
     assert library_name(behaviour(mixed)) is None
