@@ -30,8 +30,8 @@ def draw(name: str) -> Path:
         path = FOLDER / f"{name}.svg"
         figure.savefig(path, metadata={"Date": None})
         plt.close(figure)
-    # Hundredths of a point are enough.
-    text = re.sub(r"(\d+\.\d{2})\d+", r"\1", path.read_text())
+    # Hundredths of a point are enough for lines; numbers that are written out stay.
+    text = re.sub(r'"[^"]*"', lambda part: re.sub(r"(\d+\.\d{2})\d+", r"\1", part.group()), path.read_text())
     path.write_text("\n".join(line.rstrip() for line in text.splitlines()) + "\n")
     return path
 
