@@ -29,7 +29,7 @@ _VECTOR = re.compile(
 _PROGRESS = re.compile(
     r"trying gmin|gmin (step|increment)|supplies reduced|^note: starting|resource usage|active circuit", re.I
 )
-_CURRENTS = {"d": "id"}  # how ngspice calls the current of an element; all others: i
+_CURRENTS = {"d": "id", "i": "current"}  # how ngspice calls the current of an element; all others: i
 
 
 class NgspiceMissing(ModelError):

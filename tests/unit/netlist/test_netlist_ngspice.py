@@ -88,6 +88,23 @@ def test_names_are_those_of_the_netlist():
 
 
 @needs_ngspice
+def test_currents_of_all_kinds_of_elements():
+    net = read_netlist(
+        "t\nV1 a 0 1\nR1 a b 1k\nD1 b 0 dm\nI1 0 b 1m\nC1 b 0 1n\nL1 b c 1m\nR2 c 0 1k\nE1 e 0 b 0 2\nR3 e 0 1k\n"
+        "G1 0 g b 0 1m\nR4 g 0 1k\nF1 0 f V1 2\nR5 f 0 1k\nH1 h 0 V1 5\nR6 h 0 1k\n.model dm d\n.op\n"
+    )
+    names = [element.name for element in net.elements]
+    found = {key: float(value[0]) for key, value in ngspice.run(net, currents=names).items()}
+    b = found["b.v"]
+    assert found["R1.i"] == pytest.approx((1 - b) / 1e3) == pytest.approx(-found["V1.i"])
+    assert found["D1.i"] == pytest.approx(1e-14 * np.expm1(b / 0.02586491700715746), rel=1e-6)
+    assert found["D1.i"] + found["L1.i"] == pytest.approx(1e-3 + found["R1.i"])
+    assert found["I1.i"] == pytest.approx(1e-3) and found["C1.i"] == 0.0
+    assert found["E1.i"] == pytest.approx(-2e-3 * b) and found["G1.i"] == pytest.approx(1e-3 * b)
+    assert found["F1.i"] == pytest.approx(2 * found["V1.i"]) and found["H1.i"] == pytest.approx(-found["R6.i"])
+
+
+@needs_ngspice
 def test_sweeps():
     found = ngspice.run(read_netlist(circuit("diode_curve")))
     np.testing.assert_allclose(found["sweep"], np.linspace(-2, 2, 17), atol=1e-12)
