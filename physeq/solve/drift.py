@@ -11,7 +11,7 @@ from jaxtyping import Array
 from physeq.compile.motion import BoundMotion
 from physeq.compile.motion_layout import MotionLayout
 from physeq.compile.printer import Program
-from physeq.solve.dense import dense_solve
+from physeq.solve.linear_backend import solve_dense
 
 
 def has_drift(layout: MotionLayout) -> bool:
@@ -94,7 +94,7 @@ class Drift(eqx.Module):
             if not residual.shape[0]:
                 return z
             gradient = jax.jacfwd(lambda part: values(z.at[moved].set(part))[which])(z[moved])
-            return z.at[moved].add(-gradient.T @ dense_solve(gradient @ gradient.T, residual))
+            return z.at[moved].add(-gradient.T @ solve_dense(gradient @ gradient.T, residual))
 
         z = jax.lax.fori_loop(0, self.steps, lambda _, z: step(z, 0, places), z)
         return step(z, 1, rates)

@@ -95,7 +95,8 @@ def simulate(
             for inside the field), or a symplectic solver (`StormerVerlet()`, `ImplicitMidpoint()`, ...), which needs a
             Hamiltonian form and a `step`. By default `Rodas5P()` for circuits and everything with nonlinear algebraic
             equations, `diffrax.Dopri8()` elsewhere.
-        rtol, atol: tolerances of adaptive steps; atol is rtol·1e-6 by default.
+        rtol, atol: tolerances of adaptive steps; by default atol is rtol·1e-6, but not under 1e-14 (1e-8 in single
+            precision).
         step: a constant step instead of adaptive ones.
         first_step, max_step: of adaptive steps; the first is (t1 − t0)·1e-6 by default.
         corners: times at which sources jump or bend, for adaptive steps to end on; by default those of all waveforms,
@@ -152,7 +153,7 @@ def simulate(
     opening = begin if step is None else jnp.asarray(step, dtype)
     if step is None:
         controller = diffrax.PIDController(
-            rtol=rtol, atol=1e-6 * rtol if atol is None else atol, dtmax=max_step, factormax=6.0
+            rtol=rtol, atol=_floor(rtol, dtype) if atol is None else atol, dtmax=max_step, factormax=6.0
         )
         opening = (end - begin) * 1e-6 if first_step is None else jnp.asarray(first_step, dtype)
         if corners is not None and len(corners):
@@ -161,10 +162,12 @@ def simulate(
     raw = _solve(bound, begin, end, y0, times, opening, settings)
     if throw and not isinstance(raw.stats["num_steps"], jax.core.Tracer):
         _check(raw, t1)
-    stats = raw.stats
+    stats, kept, last = raw.stats, *zip(raw.ts, raw.ys, strict=True)
     return Solution(
-        ts=raw.ts,
-        ys=_whole(route, bound, raw.ts, raw.ys, y0),
+        ts=kept[0],
+        ys=_whole(route, bound, *kept, y0),
+        end=last[0][0],
+        y_end=_whole(route, bound, *last, y0)[0],
         bound=bound,
         steps=stats["num_accepted_steps"],
         rejected=stats["num_rejected_steps"],
@@ -200,7 +203,7 @@ def _solve(bound, t0, t1, y0, times, step, settings):
         step,
         route.state(bound, y0),
         (bound, y0),
-        saveat=diffrax.SaveAt(ts=times, dense=dense),
+        saveat=diffrax.SaveAt(subs=[diffrax.SubSaveAt(ts=times), diffrax.SubSaveAt(t1=True)], dense=dense),
         stepsize_controller=controller,
         max_steps=max_steps,
         throw=False,
@@ -225,11 +228,15 @@ class _Interpolation(eqx.Module):
         return self.route.whole(self.bound, t, self.inner.evaluate(t), self.y0)
 
 
+def _floor(rtol: float, dtype: Any) -> float:
+    return max(1e-6 * rtol, 1e-14 if dtype == jnp.float64 else 1e-8)
+
+
 def _check(raw: Any, t1: float) -> None:
     result: Any = raw.result
     if result == diffrax.RESULTS.successful or result == diffrax.RESULTS.event_occurred:
         return
-    reached = np.asarray(raw.ts)
+    reached = np.asarray(raw.ts[0])
     reached = reached[np.isfinite(reached)]
     at = f"t = {reached[-1]:.6g}" if len(reached) else "the start"
     raise SolveError(

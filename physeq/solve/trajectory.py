@@ -22,6 +22,7 @@ class Solution(eqx.Module):
     Attributes:
         ts: times, shape `(times,)`; after an event the times that were not reached are infinite.
         ys: all unknowns, shape `(times, size)`.
+        end, y_end: when and where the motion ended: t1, or the event.
         bound: the motion with its parameters and inputs.
         steps, rejected: accepted and rejected steps of the integrator.
         solver: the integrator's name.
@@ -31,6 +32,8 @@ class Solution(eqx.Module):
 
     ts: Array
     ys: Array
+    end: Array
+    y_end: Array
     bound: BoundMotion
     steps: Array
     rejected: Array
@@ -62,7 +65,7 @@ class Solution(eqx.Module):
     @property
     def final(self) -> State:
         """The last state, which `simulate(start=...)` takes."""
-        return self.bound.motion.unflatten(self.ys[-1])
+        return self.bound.motion.unflatten(self.y_end)
 
     def at(self, t: Any, name: str | None = None) -> Any:
         """The state, or one quantity, at any time of the interval, by the integrator's interpolation (`dense=True`).
