@@ -89,10 +89,6 @@ class Scope:
         """All parameters defined here with their values."""
         return {name: self[name] for name in self._defined}
 
-    def definitions(self) -> dict[str, int]:
-        """The lines of all parameters defined here."""
-        return {name: line for name, (_, line) in self._defined.items()}
-
     def number(self, token: str) -> float:
         """The value of a token: a number, or an expression in braces or quotes; `Fault` otherwise."""
         if token in self._texts:

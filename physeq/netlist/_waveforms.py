@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+from physeq.errors import ModelError
+from physeq.netlist._numbers import format_number
 from physeq.netlist.records import CurrentSource, SourceFunction, VoltageSource
-from physeq.symbolic.waveforms import PiecewiseLinear, Pulse, Sine, Waveform
+from physeq.symbolic.waveforms import DC, PiecewiseLinear, Pulse, Sine, Waveform
 
 _SINE = ("offset", "amplitude", "frequency", "delay", "damping", "phase")
+_JUMP = 1e-15  # seconds
 _PULSE = ("initial", "pulsed", "delay", "rise", "fall", "width", "period")
 
 
@@ -39,3 +43,30 @@ def dc_value(source: VoltageSource | CurrentSource) -> float:
     if source.function.kind == "pulse":
         return numbers[0]
     return float(PiecewiseLinear(numbers[::2], numbers[1::2])(0.0))
+
+
+def drive_text(kind: str, numbers: list[float]) -> str:
+    """What stands behind the nodes of a V or I source; `kind` is "dc", "sin", "pulse" or "pwl"."""
+    if kind == "pulse":  # SPICE takes times of 0 as "not given": a jump is a ramp too short to see
+        numbers = numbers[:3] + [max(x, _JUMP) for x in numbers[3:]]
+    words = [format_number(x) for x in numbers]
+    if kind == "dc":
+        return f"DC {words[0]}"
+    return f"{kind.upper()}({' '.join(words)})"
+
+
+def waveform_text(value: Any) -> str:
+    """What stands behind the nodes of a source that follows a number or a waveform."""
+    if not isinstance(value, Waveform):
+        return drive_text("dc", [float(value)])
+    if isinstance(value, DC):
+        return drive_text("dc", [value.value])
+    if isinstance(value, Sine):
+        fields = (value.offset, value.amplitude, value.frequency, value.delay, value.damping, value.phase)
+        return drive_text("sin", list(fields))
+    if isinstance(value, Pulse):
+        given = (value.initial, value.pulsed, value.delay, value.rise, value.fall, value.width, value.period)
+        return drive_text("pulse", [x for x in given if x is not None] if value.width is not None else list(given[:4]))
+    if isinstance(value, PiecewiseLinear):
+        return drive_text("pwl", [x for pair in zip(value.times, value.values, strict=True) for x in pair])
+    raise ModelError(f"a netlist holds DC, Sine, Pulse and PiecewiseLinear, got {type(value).__name__}")
