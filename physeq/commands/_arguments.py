@@ -11,7 +11,10 @@ import typer
 from physeq.commands._shared import Precision, note, wrong_use
 
 System = Annotated[
-    str, typer.Argument(metavar="SYSTEM[:VARIANT]", help="A name under ./systems, a folder, a model.py, or a netlist (.cir).")
+    str,
+    typer.Argument(
+        metavar="SYSTEM[:VARIANT]", help="A name under ./systems, a folder, a model.py, or a netlist (.cir)."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, all else on standard error.")]
 PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Floating-point type of the arrays.")]
