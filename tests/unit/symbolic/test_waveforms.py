@@ -128,6 +128,10 @@ def test_breakpoints(name):
     np.testing.assert_allclose(WAVES[name].breakpoints(0.2 + 1e-15, 0.6 - 1e-9), inside, rtol=1e-12)
 
 
+def test_the_ends_of_an_interval_are_no_breakpoints():
+    assert pq.PiecewiseLinear([0.25, 0.5, 0.75], [0, 1, 0]).breakpoints(0.25, 0.75).tolist() == [0.5]
+
+
 @pytest.mark.parametrize("name", ["pulses", "one pulse", "step", "lines"])
 def test_between_breakpoints_waveforms_are_straight(name):
     """The second difference vanishes between corners and at none of them."""
