@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import optax
 import pytest
 from scipy.special import ellipj, ellipk
 
@@ -140,6 +141,29 @@ def test_coupled_stuart_landau_oscillators_lock():
     psi = np.arcsin(1.0 / 4.0)
     assert np.angle(z[1] / z[0]) == pytest.approx(psi, abs=1e-6)
     np.testing.assert_allclose(np.abs(z), np.sqrt(1 - 2 + 2 * np.cos(psi)), rtol=1e-6)
+
+
+def test_a_crossbar_of_programmed_memristors_learns_by_the_exact_gradient():
+    """∂L/∂x of equilibrium propagation against implicit differentiation, states kept between 0 and 1 by `fit`."""
+    y = pq.target("y")
+    model = pq.System(
+        pq.crossbar(4, 3),
+        edges=e.programmed_memristor(state=pq.Uniform(0.2, 0.8)),
+        nodes={"columns": e.conductance_to(0.0, 1e-3, trainable=False)},
+        inputs="rows",
+        outputs="columns",
+        cost=(e.v - y) ** 2 / 2,
+    ).compile()
+    params = model.init_parameters(jax.random.key(0))
+    random = np.random.default_rng(0)
+    x, wanted = random.normal(size=(5, 4)), 5 * random.normal(size=(5, 3))
+    rule = pq.EquilibriumPropagation(pq.Centered(1e-7))
+    assert pq.audit(model, params, rule, x, wanted).best.relative_error < 1e-7
+    fitted = pq.fit(
+        model, rule, (x, wanted), params=params, optimizer=optax.sgd(1.0), epochs=3, batch_size=5, progress=False
+    )
+    written = np.asarray(fitted.params["rows->columns"]["x"])
+    assert written.min() == 0.0 and written.max() == 1.0
 
 
 def test_places_become_starting_states():
