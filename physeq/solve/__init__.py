@@ -42,6 +42,7 @@ from physeq.solve.simulate import simulate as simulate
 from physeq.solve.sparse_matrix import SparsityPattern as SparsityPattern
 from physeq.solve.stage_iteration import FixedPointStages as FixedPointStages
 from physeq.solve.stage_iteration import NewtonStages as NewtonStages
+from physeq.solve.static_lu import StaticLU as StaticLU
 from physeq.solve.symplectic import BlanesMoan as BlanesMoan
 from physeq.solve.symplectic import StormerVerlet as StormerVerlet
 from physeq.solve.symplectic import separable_terms as separable_terms

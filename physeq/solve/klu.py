@@ -23,6 +23,8 @@ import numpy as np
 from jax.extend.core import Primitive, jaxpr_as_fun
 from jax.interpreters import batching, mlir
 from jaxtyping import Array
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from physeq.errors import ModelError
 from physeq.solve.sparse_matrix import SparsityPattern
@@ -62,10 +64,24 @@ def can_release() -> bool:
 
 
 class Analysis:
-    """The symbolic analysis of one pattern; compiled programs hold its address, so that it lives for ever."""
+    """The symbolic analysis of one pattern; compiled programs hold its address, so that it lives for ever.
+
+    Raises:
+        ModelError: the matrix is singular whatever its values.
+    """
 
     def __init__(self, pattern: SparsityPattern):
         self.rows, self.columns, self.size = pattern.rows, pattern.columns, pattern.size
+        shape = (self.size, self.size)
+        graph = csr_array((np.ones(len(self.rows)), (self.rows, self.columns)), shape)
+        partner = maximum_bipartite_matching(graph, perm_type="column")
+        if (partner < 0).any():
+            raise ModelError(
+                f"KLU(): the pattern is singular for all values (row {int(np.flatnonzero(partner < 0)[0])} has no "
+                "pivot); add the missing entries, or remove the redundant equation"
+            )
+        # A permutation matrix on the pattern, in the place of matrices that KLU would stop at.
+        self.regular = (partner[self.rows] == self.columns).astype(np.float64)
         with jax.ensure_compile_time_eval():
             self.owner = klujax().analyze(jnp.asarray(self.rows), jnp.asarray(self.columns), self.size)
         self.address = np.uint64(self.owner.raw)
@@ -131,6 +147,15 @@ _solve_p = _primitive("klu_solve", _solve, lambda values, right: (right.shape, r
 _factor_p = _primitive("klu_factor", _factor, lambda values: (values.shape[:1], jnp.uint64))
 _solve_factored_p = _primitive("klu_solve_factored", _solve_factored, lambda factors, right: (right.shape, right.dtype))
 _release_p = _primitive("klu_release", _release, lambda factors, last: ((), last.dtype))
+
+
+def finite(values: Array, of: Analysis) -> tuple[Array, Array]:
+    """The values, or those of a permutation where one is not finite, and 0 or NaN to add to what is solved with them.
+
+    KLU finds no pivot among numbers that are not finite, and an operation that fails ends the whole program.
+    """
+    good = jnp.isfinite(values).all()
+    return jnp.where(good, values, of.regular), jnp.where(good, 0.0, jnp.nan)
 
 
 def solve(values: Array, right: Array, of: Analysis, transpose: bool = False) -> Array:

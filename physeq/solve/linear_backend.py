@@ -20,7 +20,7 @@ DENSE_LIMIT = 100
 
 
 class LinearBackend(Protocol):
-    """Factorises matrices on a `SparsityPattern`; `DenseLU()` and `KLU()` are the two that there are."""
+    """Factorises matrices on a `SparsityPattern`: `DenseLU()`, `KLU()` and `StaticLU()`."""
 
     def factor(self, pattern: SparsityPattern, values: Array) -> Any:
         """What `solve` needs of the matrix, as arrays that may outlive the call."""
@@ -102,8 +102,9 @@ class KLU:
         return pattern.coalesce(values).astype(jnp.float64)
 
     def solve(self, pattern: SparsityPattern, factors: Any, right: Array, transpose: bool = False) -> Array:
-        solved = klu.solve(factors, right.astype(jnp.float64), klu.analysis(pattern.coalesced), transpose)
-        return solved.astype(right.dtype)
+        analysis = klu.analysis(pattern.coalesced)
+        values, wrong = klu.finite(factors, analysis)
+        return (klu.solve(values, right.astype(jnp.float64), analysis, transpose) + wrong).astype(right.dtype)
 
     def recurrence(self, pattern: SparsityPattern, values: Array, right: Any, count: int) -> Array:
         summed = self.factor(pattern, values)
@@ -114,10 +115,11 @@ class KLU:
         arrays, static = eqx.partition(right, eqx.is_array)
 
         def scoped(summed, arrays):
-            factors = klu.factor(summed, analysis)
+            values, wrong = klu.finite(summed, analysis)
+            factors = klu.factor(values, analysis)
 
             def solve(b):
-                return klu.solve_factored(factors, b.astype(jnp.float64), analysis)
+                return klu.solve_factored(factors, b.astype(jnp.float64), analysis) + wrong
 
             stacked, last = _recurrence(solve, eqx.combine(arrays, static), count, pattern.size, values.dtype)
             return klu.release(factors, last, stacked)

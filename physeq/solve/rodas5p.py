@@ -87,7 +87,9 @@ class Rodas5P(diffrax.AbstractAdaptiveSolver):
         y, unravel = ravel_pytree(y0)
         system = _System(terms, unravel, args)
         table = {name: jnp.asarray(value, y.dtype) for name, value in coefficients().items()}
-        h = jnp.asarray(t1 - t0, y.dtype)
+        # In a batch, those that have arrived go on with steps of length zero, whose results are not used.
+        unused = jnp.sqrt(jnp.finfo(y.dtype).eps) * jnp.where(t1 == 0, 1.0, jnp.abs(t1))
+        h = jnp.where(t1 == t0, unused, t1 - t0).astype(y.dtype)
         mass, matrix = system.matrix(t0, y, 1 / (h * table["gamma"]))
         in_time = system.time_derivative(t0, y)
 

@@ -299,6 +299,25 @@ def test_events_jumps_and_batches():
     np.testing.assert_allclose(jax.vmap(end)(loads), jnp.stack([end(x) for x in loads]), atol=1e-9)
 
 
+@pytest.mark.parametrize("backend", [DenseLU(), KLU()])
+def test_batches_whose_members_take_different_numbers_of_steps(backend):
+    term, parameters = ladder(PARAMETERS)
+    term = DAETerm(
+        term.vector_field, mass=term.mass, pattern=term.pattern, mass_pattern=term.mass_pattern, backend=backend
+    )
+
+    def end(saturation):
+        solved = solve(term, [0, 0], 1.5, 1e-5, args={**parameters, "saturation": saturation})
+        return solved.ys[0, 1], solved.stats["num_steps"]
+
+    both = jax.jit(jax.value_and_grad(end, has_aux=True))
+    saturations = jnp.array([1e-6, 0.05, 20.0])
+    together, alone = jax.jit(jax.vmap(both))(saturations), [both(s) for s in saturations]
+    assert len({int(steps) for (_, steps), _ in alone}) == 3
+    np.testing.assert_allclose(together[0][0], [y for (y, _), _ in alone], atol=1e-12)
+    np.testing.assert_allclose(together[1], [gradient for _, gradient in alone], rtol=1e-8)
+
+
 def test_second_call_compiles_nothing():
     term, parameters = ladder(PARAMETERS)
     traces = []

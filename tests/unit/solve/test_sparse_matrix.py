@@ -17,9 +17,10 @@ from physeq.solve.dae_term import DAETerm
 from physeq.solve.linear_backend import KLU, DenseLU, default_backend, solve_stages
 from physeq.solve.rodas5p import Rodas5P
 from physeq.solve.sparse_matrix import SparsityPattern
+from physeq.solve.static_lu import LANES, StaticLU, elimination
 
-BACKENDS = [DenseLU(), KLU()]
-SIZE, STAGES = 7, 4
+BACKENDS = [DenseLU(), KLU(), StaticLU()]
+SIZE, STAGES = 7, 3
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,14 @@ def test_jacobian_by_colours(size):
     close(full.to_dense(full.jacobian(function, at)), jax.jacfwd(function)(at))
 
 
+def agree(ours, theirs, values, right):
+    """Values, and derivatives in both modes."""
+    close(jax.jit(ours)(values, right), jax.jit(theirs)(values, right))
+    exact = jax.jit(jax.jacrev(theirs, (0, 1)))(values, right)
+    close(jax.jit(jax.jacrev(ours, (0, 1)))(values, right), exact)
+    close(jax.jit(jax.jacfwd(ours, (0, 1)))(values, right), exact)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_solve_and_its_derivatives(system, backend):
     pattern, values, right = system
@@ -100,12 +109,10 @@ def test_solve_and_its_derivatives(system, backend):
     def theirs(values, right):
         return jnp.sin(reference(values, right))
 
-    close(jax.jit(ours)(values, right), theirs(values, right))
-    close(jax.jacrev(ours, (0, 1))(values, right), jax.jacrev(theirs, (0, 1))(values, right))
-    close(jax.jacfwd(ours, (0, 1))(values, right), jax.jacrev(theirs, (0, 1))(values, right))
-    second = jax.jacrev(jax.jacrev(theirs))(values, right)
-    close(jax.jacrev(jax.jacrev(ours))(values, right), second)
-    close(jax.jacfwd(jax.jacrev(ours))(values, right), second)
+    agree(ours, theirs, values, right)
+    second = jax.jit(jax.hessian(theirs))(values, right)
+    close(jax.jit(jax.jacfwd(jax.jacrev(ours)))(values, right), second)
+    close(jax.jit(jax.jacrev(jax.jacrev(ours)))(values, right), second)
 
 
 def stages_of(pattern, backend):
@@ -125,12 +132,8 @@ def stages_of(pattern, backend):
 def test_stages_and_their_derivatives(system, backend):
     pattern, values, right = system
     ours, theirs = stages_of(pattern, backend)
-    close(jax.jit(ours)(values, right), theirs(values, right))
-    close(jax.jacrev(ours, (0, 1))(values, right), jax.jacrev(theirs, (0, 1))(values, right))
-    close(jax.jacfwd(ours, (0, 1))(values, right), jax.jacrev(theirs, (0, 1))(values, right))
-    second = jax.jacrev(jax.jacrev(theirs))(values, right)
-    close(jax.jacrev(jax.jacrev(ours))(values, right), second)
-    close(jax.jacrev(jax.checkpoint(ours))(values, right), jax.jacrev(theirs)(values, right))
+    agree(ours, theirs, values, right)
+    close(jax.jit(jax.jacrev(jax.checkpoint(ours)))(values, right), jax.jit(jax.jacrev(theirs))(values, right))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -142,16 +145,16 @@ def test_batches(system, backend, axes):
     operands = tuple(x if a is None else y for x, y, a in zip((values, right), many, axes, strict=True))
     solution = (lambda v, b: pattern.solve(v, b, backend), dense_solution(pattern))
     for ours, theirs in (solution, stages_of(pattern, backend)):
-        close(jax.vmap(ours, axes)(*operands), jax.vmap(theirs, axes)(*operands))
+        close(jax.jit(jax.vmap(ours, axes))(*operands), jax.jit(jax.vmap(theirs, axes))(*operands))
 
         def gradient(function):
             return jax.grad(lambda v, b: (function(v, b) ** 2).sum(), (0, 1))
 
-        close(jax.jit(jax.vmap(gradient(ours), axes))(*operands), jax.vmap(gradient(theirs), axes)(*operands))
+        close(*(jax.jit(jax.vmap(gradient(f), axes))(*operands) for f in (ours, theirs)))
         # A batch of batches, over another operand.
         inner, outer = (axes, (0, 0)) if None not in axes else (axes, axes[::-1])
         twice = tuple(x if a is None else jnp.stack([x, 2 * x]) for x, a in zip(operands, outer, strict=True))
-        nested = [jax.vmap(jax.vmap(f, inner), outer)(*twice) for f in (ours, theirs)]
+        nested = [jax.jit(jax.vmap(jax.vmap(f, inner), outer))(*twice) for f in (ours, theirs)]
         close(*nested)
 
 
@@ -176,7 +179,7 @@ def test_inside_loops(system, backend):
         return jax.value_and_grad(total)(values)
 
     # The matrix is the same in every turn of the scan, which its derivative could be tempted to factorise outside.
-    close(scanned(ours), scanned(theirs))
+    close(jax.jit(lambda: scanned(ours))(), jax.jit(lambda: scanned(theirs))())
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -192,6 +195,71 @@ def test_singular_matrices():
     assert not jnp.isfinite(pattern.solve(jnp.ones(4), jnp.array([1.0, 2.0]), DenseLU())).all()
     with pytest.raises(jax.errors.JaxRuntimeError, match="singular"):
         jax.block_until_ready(jax.jit(lambda v: pattern.solve(v, jnp.array([1.0, 2.0]), KLU()))(jnp.ones(4)))
+
+
+def test_patterns_without_pivots():
+    pattern = SparsityPattern([0, 1, 2, 2], [0, 0, 0, 1], 3)
+    for analyse in (klu.analysis, elimination):
+        with pytest.raises(ModelError, match="singular for all values"):
+            analyse(pattern)
+
+
+def circuit_matrix(nodes, seed):
+    """A random conductance matrix bordered by voltage sources, whose rows have nothing on the diagonal."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(0, nodes, (2, 2 * nodes))
+    g = 10.0 ** rng.uniform(-4, 0, 2 * nodes)
+    sources = nodes + np.arange(3)
+    at = rng.choice(nodes, 3, replace=False)
+    rows = np.concatenate([a, b, a, b, np.arange(nodes), sources, at])
+    columns = np.concatenate([a, b, b, a, np.arange(nodes), at, sources])
+    values = np.concatenate([g, g, -g, -g, np.full(nodes, 1e-3), np.ones(6)])
+    return SparsityPattern(rows, columns, nodes + 3), jnp.asarray(values)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_circuit_matrices(backend, seed):
+    pattern, values = circuit_matrix(40, seed)
+    right = jnp.asarray(np.random.default_rng(seed).normal(size=pattern.size))
+    close(pattern.solve(values, right, backend), dense_solution(pattern)(values, right))
+
+
+def test_static_pivots_that_lose_digits_are_noticed():
+    # The first pivot, on the diagonal, is all but nothing beside the rest.
+    pattern, right = SparsityPattern.dense(2), jnp.array([1.0, 2.0])
+    for small, fine in ((1e-3, True), (1e-16, False), (0.0, False)):
+        values = jnp.array([small, 1.0, 1.0, small])
+        solved = pattern.solve(values, right, StaticLU())
+        assert bool(jnp.isfinite(solved).all()) is fine
+        assert not fine or np.allclose(solved, dense_solution(pattern)(values, right))
+    assert jnp.isfinite(pattern.solve(jnp.array([1e-16, 1.0, 1.0, 1e-16]), right, StaticLU(tolerance=10.0))).all()
+
+
+def test_static_operations_of_a_ladder_grow_with_its_length():
+    counts = []
+    for size in (50, 100):
+        i = np.arange(size)
+        ladder = SparsityPattern(np.concatenate([i, i[1:], i[:-1]]), np.concatenate([i, i[:-1], i[1:]]), size)
+        plan = elimination(ladder)
+        counts.append((plan.places, len(plan.factorise.target), len(plan.solve.target)))
+    # No new entries, a division and an update for each of the rows below the first.
+    assert counts[1] == (298, 198, 298) and counts[0] == (148, 98, 148)
+
+
+def test_static_batches_of_all_sizes(system):
+    pattern, values, right = system
+    ours, theirs = stages_of(pattern, StaticLU())
+    for count in (1, LANES - 1, LANES, LANES + 1):
+        many = values * (1 + 0.01 * jnp.arange(count))[:, None]
+        close(*(jax.jit(jax.vmap(f, (0, None)))(many, right) for f in (ours, theirs)))
+
+
+def test_static_single_precision(system):
+    pattern, values, right = system
+    found = pattern.solve(values.astype(jnp.float32), right.astype(jnp.float32), StaticLU())
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(found, dense_solution(pattern)(values, right), rtol=1e-4, atol=1e-5)
 
 
 def test_default_backends():
