@@ -95,10 +95,11 @@ def simulate(
             for inside the field), or a symplectic solver (`StormerVerlet()`, `ImplicitMidpoint()`, ...), which needs a
             Hamiltonian form and a `step`. By default `Rodas5P()` for circuits and everything with nonlinear algebraic
             equations, `diffrax.Dopri8()` elsewhere.
-        rtol, atol: tolerances of adaptive steps; by default atol is rtol·1e-6, but not under 1e-14 (1e-8 in single
-            precision).
+        rtol, atol: tolerances of adaptive steps. By default atol is rtol·1e-6 for unknowns that move by themselves (at
+            least 1e-14, in single precision 1e-8) and rtol·1e-3 for those that follow from algebraic equations.
         step: a constant step instead of adaptive ones.
-        first_step, max_step: of adaptive steps; the first is (t1 − t0)·1e-6 by default.
+        first_step, max_step: of adaptive steps. By default the first is (t1 − t0)·1e-6, and where something moves by
+            itself in time no step is longer than (t1 − t0)/50 or a sixteenth of the period of a sine.
         corners: times at which sources jump or bend, for adaptive steps to end on; by default those of all waveforms,
             where parameters are known numbers (not inside jit or grad).
         event: stop at a `Crossing`.
@@ -152,8 +153,9 @@ def simulate(
     controller: Any = diffrax.ConstantStepSize()
     opening = begin if step is None else jnp.asarray(step, dtype)
     if step is None:
+        longest = bound.longest_step(begin, end) if max_step is None else jnp.asarray(max_step, dtype)
         controller = diffrax.PIDController(
-            rtol=rtol, atol=_floor(rtol, dtype) if atol is None else atol, dtmax=max_step, factormax=6.0
+            rtol=rtol, atol=route.tolerance(bound, rtol, dtype) if atol is None else atol, dtmax=longest, factormax=6.0
         )
         opening = (end - begin) * 1e-6 if first_step is None else jnp.asarray(first_step, dtype)
         if corners is not None and len(corners):
@@ -226,10 +228,6 @@ class _Interpolation(eqx.Module):
 
     def __call__(self, t: Array) -> Array:
         return self.route.whole(self.bound, t, self.inner.evaluate(t), self.y0)
-
-
-def _floor(rtol: float, dtype: Any) -> float:
-    return max(1e-6 * rtol, 1e-14 if dtype == jnp.float64 else 1e-8)
 
 
 def _check(raw: Any, t1: float) -> None:

@@ -4,7 +4,7 @@ d/dt ∂L/∂q̇ − ∂L/∂q + ∂R/∂q̇ = F + λ ∂g/∂q becomes, coordin
 
     static        0 = −∂V/∂q + F                              q alone
     first order   D q̇ = −∂V/∂q + F, D = ∂²R/∂q̇²              q alone, R quadratic
-    reduced       M v̇ = −∂R/∂v + F, v = q̇                    q itself in no term (a circuit node)
+    reduced       M v̇ = −∂R/∂v + F, v = q̇                    q itself in no term, and q̇ has a name (a voltage)
     second order  q̇ = w, M ẇ = −∂V/∂q − ∂R/∂w + …            q and w; M may vanish where nothing has inertia
 
 Where the inertia depends on the state, or a constraint is differentiated, accelerations a join the unknowns: ẇ = a and
@@ -146,7 +146,8 @@ def placed_slots(system: System) -> Iterator[tuple[Placement, Slot]]:
 def _kind(system: System, v: Variable, uses: list[tuple[Component, Slot]], inertia: bool) -> MotionKind:
     free = ~clamped_mask(system, v.group, v.coordinate)
     reduced = [c.reduced for c in v.classes if free[c.indices].any()] or [v.reduced]
-    if all(reduced):
+    # A rate with a name of its own is what one wants to know (a voltage); of a free mass it is the position.
+    if all(reduced) and (v.internal or v.coordinate.rate_name is not None):
         return MotionKind.REDUCED
     rates = any(
         e.has(c.symbol(s, 1)) for c, s in uses for e in (c.kinetic, c.dissipation, *c.force.values(), *c.constraint)

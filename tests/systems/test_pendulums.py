@@ -130,9 +130,11 @@ def test_energy_stays_bounded_over_a_million_steps(solver, variant):
         ts=np.linspace(0, 1e6 * step, 2001), max_steps=1_100_000,
     )  # fmt: skip
     energy = np.asarray(sol["energy"])
-    early, late = np.abs(energy[:200] - energy[0]).max(), np.abs(energy[-200:] - energy[0]).max()
+    swing = np.abs(energy - energy[0])
+    early, late = swing[:1000].max(), swing[1000:].max()
     assert int(sol.steps) >= 999_999
-    assert late < 2 * early + 1e-10 * abs(energy[0])
+    # A drift would double from half to half; the double pendulum is chaotic, so its halves differ a little.
+    assert late < 1.6 * early + 1e-10 * abs(energy[0])
 
 
 @pytest.mark.slow
