@@ -17,32 +17,8 @@ from jaxtyping import Array
 from physeq.compile.motion import BoundMotion
 from physeq.compile.motion_layout import MotionLayout
 from physeq.compile.printer import Program
-from physeq.errors import ModelError
-from physeq.symbolic.motion import MotionKind
-from physeq.symbolic.symbols import StateSymbol, time
-
-
-def obstacle(layout: MotionLayout) -> str | None:
-    """Why a motion has no Hamiltonian form, naming what is in the way; None where it has one."""
-    for (group, coordinate), v in layout.variables.items():
-        if v.kind is not MotionKind.SECOND or not v.inertia:
-            return f"coordinate {coordinate} of {group!r} has no inertia (its equation is {v.kind.value})"
-    for form in layout.forms:
-        component = form.placement.component
-        where = f"component {component.name!r} in {form.placement.name!r}"
-        if component.dissipation != 0:
-            return f"{where} dissipates ({component.dissipation})"
-        if component.constraint:
-            return f"{where} constrains ({component.constraint[0]} = 0)"
-        rates = [component.symbol(s, 1) for s in component.slots]
-        for q, force in component.force.items():
-            if any(isinstance(s, StateSymbol) for s in force.free_symbols):
-                return f"{where} has the force {force} on {q}, which is no derivative of an energy"
-        if component.kinetic != 0 and sp.expand(
-            sum((r * sp.diff(component.kinetic, r) for r in rates), sp.S.Zero) - 2 * component.kinetic
-        ) not in (0, sp.S.Zero):
-            return f"{where} has a kinetic energy that is not quadratic in the velocities ({component.kinetic})"
-    return None
+from physeq.symbolic.motion_structure import hamiltonian_or_refuse
+from physeq.symbolic.symbols import time
 
 
 class HamiltonianPrograms:
@@ -53,8 +29,7 @@ class HamiltonianPrograms:
     """
 
     def __init__(self, layout: MotionLayout):
-        if (why := obstacle(layout)) is not None:
-            raise ModelError(f"no Hamiltonian form: {why}; use an integrator for M y' = f, such as Rodas5P()")
+        hamiltonian_or_refuse(layout.variables, layout.forms)
         self.layout = layout
         orders = [layout.blocks[group, coordinate, order] for order in (0, 1) for group, coordinate in layout.variables]
         half = len(orders) // 2

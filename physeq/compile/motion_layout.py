@@ -12,6 +12,7 @@ import numpy as np
 from physeq.symbolic.derivation import clamped_inputs, driven_inputs
 from physeq.symbolic.motion import MotionKind, MotionVariable, motion_variables
 from physeq.symbolic.motion_form import MotionForm, Unknown, motion_form
+from physeq.symbolic.motion_structure import cyclic, obstacle
 from physeq.symbolic.symbols import Coordinate
 from physeq.symbolic.system import System
 
@@ -76,6 +77,16 @@ class MotionLayout:
     def mechanical(self) -> bool:
         """Whether every coordinate moves by inertia or friction of its own: no circuit nodes, nothing static."""
         return {v.kind for v in self.variables.values()} <= {MotionKind.SECOND, MotionKind.FIRST}
+
+    @cached_property
+    def hamiltonian(self) -> bool:
+        """Whether the motion has a Hamiltonian form."""
+        return obstacle(self.variables, self.forms) is None
+
+    @cached_property
+    def cyclic(self) -> list[str]:
+        """Names of the coordinates whose total momentum no force changes."""
+        return cyclic(self.system, self.variables, self.forms)
 
     @cached_property
     def held(self) -> np.ndarray:

@@ -16,8 +16,6 @@ from physeq.compile.motion import BoundMotion, FormPrograms
 from physeq.compile.motion_layout import Block, MotionLayout
 from physeq.compile.printer import Program
 from physeq.errors import InternalError, ModelError
-from physeq.symbolic.motion_form import shift_force
-from physeq.symbolic.symbols import StateSymbol
 
 TOTALS = ("energy", "dissipated", "supplied")
 
@@ -121,26 +119,6 @@ def observe(bound: BoundMotion, wanted: Quantity, t: Array, y: Array, rates: Arr
     else:
         values = _instances(bound, wanted.programs, wanted.expression, t, y, rates)
     return values if wanted.index is None else values[wanted.index]
-
-
-def momentum_coordinates(layout: MotionLayout) -> list[str]:
-    """Keys of the coordinates whose total momentum Σ ∂T/∂q̇ no force changes (cyclic: a common shift costs nothing)."""
-    forces: dict[str, bool] = {}
-    for form in layout.forms:
-        for coordinate, total in shift_force(form).items():
-            forces[coordinate.name] = forces.get(coordinate.name, True) and total == 0
-    kinetic = {
-        x.coordinate.name
-        for f in layout.forms
-        for x in f.placement.component.kinetic.free_symbols
-        if isinstance(x, StateSymbol)
-    }
-    held = {
-        key[1].name
-        for key, block in layout.blocks.items()
-        if len(key) == 3 and layout.held[block.start : block.stop].any()
-    }
-    return sorted(name for name, free in forces.items() if free and name in kinetic and name not in held)
 
 
 def momentum(bound: BoundMotion, name: str, t: Array, y: Array) -> Array:

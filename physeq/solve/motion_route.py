@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from physeq.compile.hamiltonian import hamiltonian_programs, obstacle
+from physeq.compile.hamiltonian import hamiltonian_programs
 from physeq.compile.motion import BoundMotion
 from physeq.errors import ModelError
 from physeq.solve.algebraic import algebraic_rows
@@ -175,7 +175,7 @@ def route_of(bound: BoundMotion, solver: diffrax.AbstractSolver | None) -> Route
                 "positions; use ImplicitMidpoint() or GaussLegendre()"
             )
         return SeparableRoute(solver)
-    if isinstance(solver, GaussMethod) and obstacle(bound.layout) is None:
+    if isinstance(solver, GaussMethod) and bound.layout.hamiltonian:
         return WholeHamiltonianRoute(solver)
     return FieldRoute(_keeping(solver, bound, split_of(bound).moving))
 

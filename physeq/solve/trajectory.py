@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.compile.motion import BoundMotion, State
-from physeq.compile.motion_observe import Quantity, momentum, momentum_coordinates, names, observe, quantity
+from physeq.compile.motion_observe import Quantity, momentum, names, observe, quantity
 from physeq.solve.rest import rates
 
 
@@ -91,7 +91,7 @@ class Solution(eqx.Module):
         found = {}
         if all(f.dissipated == 0 and f.supplied == 0 for f in forms) and not self.bound.layout.system.inputs:
             found["energy"] = self["energy"]
-        for name in momentum_coordinates(self.bound.layout):
+        for name in self.bound.layout.cyclic:
             found[f"momentum of {name}"] = jax.vmap(lambda t, y, n=name: momentum(self.bound, n, t, y))(
                 self.ts, self.ys
             )
