@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from physeq.report._check import expressions, symbols_of
+from physeq.report._in_time import in_time
 from physeq.report._learning import learning
 from physeq.report._messages import messages
 from physeq.report._motion import motion, totals
@@ -45,6 +46,7 @@ def derivation_page(derivation: Derivation, rule: Any = None) -> Document:
         components_section(names),
         energy_section(names, totals(names)),
         motion(names),
+        *in_time(names),
         steady(names),
         learning(names, rule),
         messages(names),

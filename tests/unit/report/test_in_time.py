@@ -1,0 +1,71 @@
+"""The page's section on integration in time, against what the compiled motion does."""
+
+import jax
+import numpy as np
+import pytest
+from circuits import circuit, e
+
+import physeq as pq
+from physeq.report import derivation_page
+
+
+def section(system):
+    page = derivation_page(system.derive())
+    found = [b for b in page.blocks if getattr(b, "title", "") == "Integration in time"]
+    return found[0] if found else None
+
+
+def text_of(system):
+    return system.derive().to_markdown().split("## Integration in time")[1].split("\n## ")[0]
+
+
+def test_systems_that_only_relax_have_no_such_section():
+    unit = pq.neural.unit() if hasattr(pq.neural, "unit") else None
+    assert (
+        unit is None
+        or section(pq.System(pq.layered((2, 2)), nodes=unit, edges=pq.neural.synapse(), inputs="input")) is None
+    )
+    assert section(pq.System(pq.complete(3), edges=pq.electrical.resistor(), ground=0)) is None
+
+
+def test_a_circuit_tells_its_unknowns_and_what_it_eliminates():
+    system = circuit(("V1", "in", "0"), ("L1", "in", "a"), ("R1", "a", "0"), ("C1", "a", "0"))
+    text = text_of(system)
+    assert "| inside each inductor of L | $\\psi_{ij}$ |" in text
+    assert "| constraint of each voltage source of V |" in text
+    assert r"\frac{\psi_{ij}}{L_{ij}}" in text
+    # The page's unknowns are those of the compiled motion: v of the nodes, ψ, the source's multiplier.
+    assert sorted({b.key for b in system.motion().layout.blocks.values()}) == ["multiplier", "psi", "v"]
+    assert "There is no Hamiltonian form" in text
+
+
+def test_rods_are_differentiated_and_projected():
+    rods = pq.System(
+        pq.from_edges([0], [1], 2), nodes=pq.mechanical.mass(dimensions=2), edges=pq.mechanical.rigid_rod(), ground=0
+    )
+    assert "is differentiated twice" in text_of(rods)
+
+
+@pytest.mark.parametrize("hinged", [False, True])
+def test_pendula_have_hamiltonians(hinged):
+    edges = pq.mechanical.hinge(0.5) if hinged else pq.mechanical.torsion_spring()
+    system = pq.System(pq.complete(2), nodes=pq.mechanical.pendulum(), edges=edges)
+    text = text_of(system)
+    assert ("is not separable" in text) == hinged
+    assert ("StormerVerlet" in text) != hinged
+    assert "The energy T + V is kept." in text
+    motion = system.motion()
+    sol = motion.simulate(
+        motion.init_parameters(jax.random.key(0)), t1=1.0, start={"nodes": {"theta": np.array([1.0, 0.2])}}
+    )
+    assert set(sol.invariants()) == {"energy"}
+
+
+def test_free_masses_keep_their_momentum():
+    system = pq.System(pq.complete(2), nodes=pq.mechanical.mass(), edges=pq.mechanical.spring())
+    assert "The total momentum of x is kept" in text_of(system)
+
+
+def test_heat_is_what_the_motion_reports():
+    system = circuit(("R1", "a", "0"), ("C1", "a", "0"), parts={"R": e.resistor(2.0)})
+    assert "Power that turns into heat" in text_of(system)
