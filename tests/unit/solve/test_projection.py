@@ -188,6 +188,19 @@ def test_interpolation_ends_in_the_projected_states():
     np.testing.assert_allclose(before, solved.ys[:19], atol=1e-6)
 
 
+def test_a_step_starts_with_the_slope_of_the_projected_state():
+    # Tsit5 keeps its last slope, which belongs to the state before the projection.
+    term, rod = mechanism([1.0])
+    solver = Projected(diffrax.Tsit5(), rod)
+
+    def step(t, y, state):
+        return solver.step(term, t, t + 0.4, y, ONE, state, False)
+
+    fresh = solver.init(term, 0.0, 0.4, LEVEL, ONE)
+    y, _, _, kept, _ = step(0.0, LEVEL, fresh)
+    np.testing.assert_array_equal(step(0.4, y, kept)[0], step(0.4, y, solver.init(term, 0.4, 0.8, y, ONE))[0])
+
+
 def test_wrapped_solver_is_seen_through():
     _, rod = mechanism([1.0])
     assert isinstance(Projected(diffrax.Tsit5(), rod), diffrax.AbstractAdaptiveSolver)

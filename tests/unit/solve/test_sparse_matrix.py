@@ -190,6 +190,14 @@ def test_matrices_that_are_not_finite(system, backend):
     assert not jnp.isfinite(ours(values.at[0].set(jnp.nan), right)).all()
 
 
+def test_infinite_diagonals_do_not_end_the_program():
+    # M/(hγ) of a step of no length.
+    i = np.arange(30)
+    ladder = SparsityPattern(np.concatenate([i, i[1:], i[:-1]]), np.concatenate([i, i[:-1], i[1:]]), 30)
+    values = jnp.where(jnp.arange(len(ladder)) < 30, jnp.inf, -1.0)
+    assert not jnp.isfinite(jax.jit(lambda v: ladder.solve(v, jnp.ones(30), KLU()))(values)).all()
+
+
 def test_singular_matrices():
     pattern = SparsityPattern.dense(2)
     assert not jnp.isfinite(pattern.solve(jnp.ones(4), jnp.array([1.0, 2.0]), DenseLU())).all()
