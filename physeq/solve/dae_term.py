@@ -19,7 +19,7 @@ class DAETerm(diffrax.ODETerm):
     """M·ẏ = f(t, y, args): rows of M that are zero are algebraic equations 0 = f_i (index 1 at most).
 
     ∂f/∂y and M have their values on a `SparsityPattern` each, so that M/(hγ) − ∂f/∂y, which Rosenbrock methods solve
-    with, costs what its entries cost. `Rodas5P` integrates such a term; diffrax's own solvers would read it as ẏ = f.
+    with, costs what its entries cost. `Rodas5P` integrates such a term; other solvers are refused.
 
     Args:
         vector_field: f, `(t, y, args) -> (n,)`; y is one flat vector.
@@ -70,6 +70,10 @@ class DAETerm(diffrax.ODETerm):
         self.mass, self.jacobian, self.backend = mass, jacobian, backend
         self.pattern = None if pattern is None else static_pattern(pattern, "DAETerm: pattern")
         self.mass_pattern = None if mass_pattern is None else static_pattern(mass_pattern, "DAETerm: mass_pattern")
+
+    def prod(self, vf: Any, control: Any) -> Any:
+        """Refused: what diffrax's own solvers would integrate is ẏ = f, without the mass matrix."""
+        raise ModelError("DAETerm has a mass matrix, which this solver does not know; use Rodas5P()")
 
     def patterns(self, size: int) -> tuple[SparsityPattern, SparsityPattern]:
         """The patterns of ∂f/∂y and of M for n = `size` unknowns.

@@ -370,3 +370,10 @@ def test_patterns_of_another_size_are_refused():
         solve(term, [0, 0], 1.0)
     with pytest.raises(ModelError, match="must be a SparsityPattern"):
         DAETerm(lambda t, y, args: -y, pattern=3)
+
+
+@pytest.mark.parametrize("solver", [diffrax.Tsit5(), diffrax.Kvaerno3(), diffrax.Dopri8()])
+def test_solvers_without_a_mass_matrix_are_refused(solver):
+    with pytest.raises(ModelError, match=r"use Rodas5P\(\)"):
+        control = diffrax.PIDController(rtol=1e-6, atol=1e-6)
+        diffrax.diffeqsolve(exponential_of_sine(), solver, 0.0, 1.0, 0.1, jnp.ones(2), stepsize_controller=control)
