@@ -11,7 +11,7 @@ from physeq.errors import ModelError
 from physeq.symbolic.component import Component, Slot
 from physeq.symbolic.motion import MotionKind, MotionVariable, constraint_slots, total_derivative
 from physeq.symbolic.reduction import motion_terms
-from physeq.symbolic.symbols import Coordinate, LocalSymbol, StateSymbol, local_symbol
+from physeq.symbolic.symbols import Coordinate, LocalSymbol, StateSymbol, local_symbol, time
 from physeq.symbolic.system import Placement
 
 Unknown = tuple[Slot, int] | int  # (slot, order of the derivative), or the number of a constraint: its multiplier
@@ -95,9 +95,10 @@ def motion_form(placement: Placement, variables: Mapping[tuple[str, Coordinate],
     rows = {u: r.subs(eliminated) for u, r in rows.items() if u not in gone}
     rates = [(component.symbol(s, 1), s) for s in component.slots]
     power = sum((component.force.get(component.symbol(s), 0) * q for q, s in rates), sp.S.Zero)
-    power += sum(
-        (multipliers[k] * a * q for q, s in rates for k, a in motion_terms(component, s)["constraint"]), sp.S.Zero
-    )
+    for k, g in enumerate(component.constraint):
+        # On the constraint λ ∂g/∂q̇·q̇ is −λ times what g is without rates, and λ ∂g/∂q·q̇ is −λ ∂g/∂t.
+        still = g.subs({q: 0 for q, _ in rates}) if constraint_slots(component, g)[1] else sp.diff(g, time)
+        power -= multipliers[k] * still
     return MotionForm(
         placement,
         {s: u for s, u in symbols.items() if u not in gone},
