@@ -7,16 +7,22 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from physeq.errors import ModelError, PhyseqError
 from physeq.registry import choose, suggestion
+from physeq.simulation import Simulation
 from physeq.variant import Variant
 
+if TYPE_CHECKING:
+    from physeq.netlist import Netlist
+
 SYSTEMS = "systems"
+_SHOWN = 4  # nodes of a netlist
 NETLISTS = (".cir", ".sp", ".net", ".ckt", ".spice")
 
 
@@ -33,12 +39,14 @@ class LoadedSystem:
         folder: where it is.
         variants: {name: Variant}, in the order of `model.py`.
         chosen: the variant asked for with `:VARIANT`, or None.
+        netlist: the `Netlist`, where the system is one.
     """
 
     name: str
     folder: Path
     variants: Mapping[str, Variant]
     chosen: str | None = None
+    netlist: Netlist | None = None
 
     @property
     def default(self) -> str:
@@ -97,7 +105,7 @@ def load_system(spec: str | Path) -> LoadedSystem:
     if chosen is None:
         return system
     system.variant(chosen)
-    return LoadedSystem(system.name, system.folder, system.variants, chosen)
+    return replace(system, chosen=chosen)
 
 
 def _split(spec: str) -> tuple[str, str | None]:
@@ -114,10 +122,22 @@ def _netlist(path: Path) -> LoadedSystem:
 
     found = read_netlist(path)
     variants = {
-        "default": Variant(found.to_system, found.title),
+        "default": Variant(found.to_system, found.title, simulation=_transient(found)),
         "dc": Variant(partial(found.to_system, dc=True), "sources at their DC values"),
     }
-    return LoadedSystem(path.stem, path.parent, MappingProxyType(variants))
+    return LoadedSystem(path.stem, path.parent, MappingProxyType(variants), netlist=found)
+
+
+def _transient(netlist: Netlist) -> Simulation | None:
+    """The first `.tran` of a netlist as a simulation that shows its first nodes; None where it has none."""
+    from physeq.netlist import Transient
+    from physeq.netlist.starts import starting_state
+
+    card = next((one for one in netlist.analyses if isinstance(one, Transient)), None)
+    if card is None:
+        return None
+    show = tuple(f"{node}.v" for node in netlist.nodes[1:] if "." not in node)[:_SHOWN]
+    return Simulation(t1=card.stop, start=partial(starting_state, netlist, card), show=show)
 
 
 def _model_file(place: str) -> Path:

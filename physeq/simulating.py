@@ -14,7 +14,7 @@ import numpy as np
 from physeq.errors import ModelError
 from physeq.interface import Motion, System
 from physeq.simulation import Simulation
-from physeq.solve import OperatingPoint, Solution
+from physeq.solve import OperatingPoint, Rest, Solution
 from physeq.solve.integrators import integrator
 
 
@@ -27,10 +27,7 @@ def run(
         ModelError, SolveError: as `physeq.simulate`.
     """
     motion = system.motion()
-    params = motion.init_parameters(jax.random.key(seed))
-    for placement, values in (simulation.uses or {}).items():
-        for name, value in values.items():
-            params[placement][name] = jnp.broadcast_to(jnp.asarray(value), params[placement][name].shape)
+    params = parameters(motion, simulation, seed)
     began = time.perf_counter()
     solution = motion.simulate(
         params,
@@ -38,7 +35,7 @@ def run(
         t0=simulation.t0,
         t1=simulation.t1,
         ts=np.linspace(simulation.t0, simulation.t1, points),
-        start=_start(motion, simulation.start),
+        start=starting(motion, simulation),
         solver=None if simulation.solver is None else integrator(simulation.solver),
         step=simulation.step,
         rtol=simulation.rtol,
@@ -48,7 +45,18 @@ def run(
     return solution, time.perf_counter() - began
 
 
-def _start(motion: Motion, start: Any) -> Any:
+def parameters(motion: Motion, simulation: Simulation, seed: int = 0) -> dict[str, dict[str, Any]]:
+    """The initial parameters, with those that the simulation uses in their place."""
+    params = motion.init_parameters(jax.random.key(seed))
+    for placement, values in (simulation.uses or {}).items():
+        for name, value in values.items():
+            params[placement][name] = jnp.broadcast_to(jnp.asarray(value), params[placement][name].shape)
+    return params
+
+
+def starting(motion: Motion, simulation: Simulation) -> Any:
+    """The start of a simulation, found for this motion where it is a function of it."""
+    start = simulation.start
     if callable(start) and not isinstance(start, OperatingPoint):
         return start(motion)
     return start
@@ -61,6 +69,27 @@ def shown(solution: Solution, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         names = tuple(labels) if len(labels) <= 12 else ("energy",)
     columns = solution.to_columns(names)
     return {name: values for name, values in columns.items() if name != "t"}
+
+
+def at_rest(system: System, seed: int = 0) -> Rest:
+    """The operating point of a system, with its initial parameters.
+
+    Raises:
+        SolveError: there is none, as `physeq.operating_point` says.
+    """
+    motion = system.motion()
+    return motion.operating_point(motion.init_parameters(jax.random.key(seed)))
+
+
+def resting(rest: Rest, names: tuple[str, ...] | None = None) -> dict[str, float]:
+    """{name: value} of an operating point; by default voltages of nodes and currents of elements with two ends."""
+    if names is None:
+        topology = rest.bound.layout.system.topology
+        labels = [f"{label}.v" for group in topology.groups for label in group.labels]
+        labels += [f"{label}.i" for bundle in topology.bundles for label in bundle.labels or ()]
+        known = set(rest.names())
+        names = tuple(name for name in labels if name in known and name != "0.v")
+    return {name: float(rest[name]) for name in names}
 
 
 def save(solution: Solution, names: tuple[str, ...], file: Path) -> None:

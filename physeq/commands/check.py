@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,12 @@ from physeq.commands._arguments import AsJson, PrecisionOption, System, check_ru
 from physeq.commands._shared import SCHEMA, Precision, Result, command, note, out, set_precision
 
 
+class Against(Enum):
+    """Programs that solve the same equations."""
+
+    NGSPICE = "ngspice"
+
+
 @command
 def check(
     system: System,
@@ -25,9 +32,16 @@ def check(
     plots: Annotated[
         Path | None, typer.Option("--plots", metavar="DIR", help="Also draw the audits into this folder.")
     ] = None,
+    against: Annotated[
+        Against | None, typer.Option("--against", help="Compare its states with those of a circuit simulator instead.")
+    ] = None,
     as_json: AsJson = False,
 ) -> Result:
     """Check a system: what its structure allows, whether its parts agree, and every rule against the exact gradient."""
+    if against is not None:
+        from physeq.commands._cross_check import cross_check
+
+        return cross_check(system, precision, seed, as_json)
     from physeq.checked_rules import ALL
     from physeq.checking import check_variant
 

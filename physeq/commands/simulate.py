@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich import box
@@ -50,11 +50,18 @@ def simulate(
     with wrong_use():
         if solver is not None:
             integrator(solver)
-        setting = simulating.changed(variant.simulation, t1=t1, solver=solver, step=step, rtol=rtol, show=wanted)
+        # A netlist that asks for no transient has an operating point to show.
+        rests = found.netlist is not None and variant.simulation is None and t1 is None
+        if rests and (save is not None or plot is not None or names):
+            raise WrongUse(f"{found.label} has no transient to keep or draw; say --t1")
+        given = {"t1": t1, "solver": solver, "step": step, "rtol": rtol, "show": wanted}
+        setting = None if rests else simulating.changed(variant.simulation, **given)
         for file, known in ((save, (".csv", ".npz")), (plot, (".svg", ".png"))):
             if file is not None and file.suffix not in known:
                 raise WrongUse(f"{file}: name it {' or '.join(known)}")
     built = variant.build()
+    if setting is None:
+        return _at_rest(found.name, name, simulating.at_rest(built, seed), wanted, as_json)
     solution, seconds = simulating.run(built, setting, points=points, seed=seed, progress=MotionProgress())
     if names:
         return Result(text="\n".join(solution.names()))
@@ -70,6 +77,20 @@ def simulate(
     if not as_json:
         _print(payload)
     return Result({"schema": SCHEMA, "system": found.name, "variant": name, **payload})
+
+
+def _at_rest(system: str, variant: str, rest: Any, wanted: tuple[str, ...] | None, as_json: bool) -> Result:
+    """The operating point: quantities by name, by default the voltages of nodes and the currents of elements."""
+    from physeq import simulating
+
+    values = simulating.resting(rest, wanted)
+    if not as_json:
+        table = Table("quantity", "operating point", box=box.SIMPLE_HEAD)
+        for name, value in values.items():
+            table.add_row(name, f"{value:.9g}")
+        out().print(table)
+    found = {"class": "operating point", "final": values, "residual": float(rest.residual), "steps": int(rest.steps)}
+    return Result({"schema": SCHEMA, "system": system, "variant": variant, **found})
 
 
 def _print(payload: dict) -> None:

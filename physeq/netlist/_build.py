@@ -112,7 +112,7 @@ def build(netlist: Netlist, dc: bool) -> Placed:
             _PLACERS[type(element)](element, builder)
     for group in windings:
         nodes = [node for inductor in group.inductors for node in inductor.nodes]
-        label = "_".join(coupling.name for coupling in group.couplings)
+        label = group.label
         builder.aliases |= {inductor.name: f"{label}.p{k}" for k, inductor in enumerate(group.inductors, 1)}
         if len(group.inductors) == 2:
             first, second = group.inductors
@@ -156,7 +156,26 @@ def _coupling(element: Coupling, builder: Builder) -> None:
 
 def _diode(element: Diode, builder: Builder) -> None:
     values = {"I_s": element.saturation_current, "V_t": element.thermal_voltage}
-    builder.place("exponential_diode", electrical.exponential_diode, element.name, element.nodes, **values)
+    leak = builder.netlist.leak
+    if leak:
+        builder.place("leaking_diode", leaking_diode, element.name, element.nodes, g_min=leak, **values)
+    else:
+        builder.place("exponential_diode", electrical.exponential_diode, element.name, element.nodes, **values)
+
+
+def leaking_diode() -> Edge:
+    """A junction with a conductance across it: I = I_s (exp(v/V_t) − 1) + g_min v, as SPICE's `gmin` makes it.
+
+    Nodes between blocking diodes alone would float without it.
+    """
+    junction = electrical.exponential_diode()
+    g = parameter("g_min", positive=True, trainable=False, unit="S", description="conductance across the junction")
+    across = electrical.phi.source.dot - electrical.phi.target.dot
+    return Edge(
+        "leaking diode",
+        dissipation=junction.dissipation + g * across**2 / 2,
+        description="junction diode with SPICE's gmin, anode at the source",
+    )
 
 
 def _current_source(element: CurrentSource, builder: Builder) -> None:

@@ -121,6 +121,8 @@ def _options(cards: Cards, line: Line, scope: Scope) -> None:
     for key, token in pairs.items():
         # method=gear and other words stay words
         cards.options[key] = token if is_name(token) else scope.number(token)
+    if isinstance(leak := cards.options.get("gmin"), float) and not (math.isfinite(leak) and leak >= 0):
+        raise Fault(f"gmin is a conductance across junctions and not negative, got {leak:g}")
     for key in ("temp", "tnom"):
         if isinstance(value := cards.options.pop(key, None), float):
             _set_temperature(cards, key, value)

@@ -37,6 +37,7 @@ class ElementLines:
         self.lines: list[str] = []
         self.models: dict[tuple[str, str], str] = {}
         self.states: dict[str, int] = {}
+        self._leaks: list[tuple[Instance, float]] = []
 
     def two_nodes(self, letter: str, at: Instance, value: float) -> None:
         """R, C or L; a node component stands between its node and ground."""
@@ -75,6 +76,17 @@ class ElementLines:
         if key not in self.models:
             self.models[key] = f".model diode{len(self.models) + 1} D(IS={key[0]} N={key[1]})"
         self.line("D", at, nodes, self.models[key].split()[1])
+        self._leaks.append((Instance(at.label, nodes, {}), at.values.get("g_min", 0.0)))
+
+    def leaks(self) -> list[str]:
+        """The option that gives junctions the conductance they have, if any; a resistor for those that have more."""
+        if not self._leaks:
+            return []
+        least = min(g for _, g in self._leaks)
+        for at, g in self._leaks:
+            if g > least:
+                self.line("R", at, at.nodes, format_number(inverse(g - least)), "_leak")
+        return [f".options gmin={format_number(least)}"]
 
     def controlled(self, letter: str, gain: str, at: Instance) -> None:
         """E or G."""
@@ -123,6 +135,7 @@ WRITERS: dict[str, Callable[[ElementLines, Instance], object]] = {
     "mutual_inductance": ElementLines.windings,
     "coupled_inductors": ElementLines.windings,
     "exponential_diode": ElementLines.diode,
+    "leaking_diode": ElementLines.diode,
     "exponential_diode_to_ground": ElementLines.diode,
     "current_source": lambda w, at: w.line("I", at, ["0", *at.nodes], f"DC {format_number(at.values['I'])}"),
     "voltage_controlled_voltage_source": lambda w, at: w.controlled("E", "gain", at),

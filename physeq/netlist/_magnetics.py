@@ -22,6 +22,11 @@ class Windings:
     inductors: tuple[Inductor, ...]
     couplings: tuple[Coupling, ...]
 
+    @property
+    def label(self) -> str:
+        """The name of the component that they make: that of its couplings."""
+        return "_".join(coupling.name for coupling in self.couplings)
+
     def matrix(self) -> np.ndarray:
         """The inductance matrix: ψ = L i, with L_ij = k_ij √(L_i L_j)."""
         index = {inductor.name: i for i, inductor in enumerate(self.inductors)}

@@ -8,7 +8,7 @@ from functools import cache
 import sympy as sp
 
 from physeq.library import electrical
-from physeq.netlist._build import active_resistor
+from physeq.netlist._build import active_resistor, leaking_diode
 from physeq.netlist._magnetics import coupled_inductors
 from physeq.symbolic import Component
 from physeq.symbolic.symbols import Parameter, PhysicalSymbol, StateSymbol, time
@@ -61,6 +61,7 @@ def _plain(s: sp.Symbol) -> sp.Symbol:
 def _shapes() -> dict[tuple, str]:
     found = {shape(getattr(electrical, name)()): name for name in _PLAIN}
     found[shape(active_resistor())] = "resistor"
+    found[shape(leaking_diode())] = "leaking_diode"
     return found
 
 

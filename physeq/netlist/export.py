@@ -69,11 +69,12 @@ def to_netlist(
         raise ModelError("a netlist cannot hold these components:\n" + "\n".join(refused))
     writer.held()
     writer.start(initial or {})
+    options = writer.out.leaks()
     cards = [one if isinstance(one, str) else one.card() for one in analyses]
     heading = (title if title is not None else system.name).replace("\n", " ")
     notes = [f"* node {name}: {label}" for name, label in writer.nodes.renamed.items()]
     definitions = [*writer.subcircuits.values(), *writer.out.models.values()]
-    return "\n".join([heading, *notes, *definitions, *writer.out.lines, *cards, ".end"]) + "\n"
+    return "\n".join([heading, *notes, *definitions, *writer.out.lines, *options, *cards, ".end"]) + "\n"
 
 
 class _Writer:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from physeq.interface import System
     from physeq.netlist._build import Placed
 
+DEFAULT_LEAK = 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class Netlist:
@@ -53,6 +55,12 @@ class Netlist:
     notes: tuple[str, ...] = ()
     text: str = field(default="", repr=False)
     name: str = "netlist"
+
+    @property
+    def leak(self) -> float:
+        """The conductance across every junction in siemens, `gmin` of `.options`: 1e-12 unless it is said there."""
+        value = self.options.get("gmin", DEFAULT_LEAK)
+        return value if isinstance(value, float) else DEFAULT_LEAK
 
     @cached_property
     def _by_name(self) -> dict[str, Element]:

@@ -47,8 +47,9 @@ class NgspiceOptions:
     """Tolerances of ngspice, much tighter than its own, so that its errors count for little beside those compared.
 
     `relative`, `voltage`, `current` and `charge` are its reltol, vntol, abstol and chgtol; `truncation` its trtol, 7 by
-    default there, by which it lets steps be too large; `leak` its gmin, a conductance that it adds to every junction;
-    `method` "trap" or "gear". A ringing RLC circuit comes out right to 2e-5 of its swing with these.
+    default there, by which it lets steps be too large; `leak` its gmin, a conductance that it adds to every junction,
+    by default what the netlist says; `method` "trap" or "gear". A ringing RLC circuit comes out right to 2e-5 of its
+    swing with these.
     """
 
     relative: float = 1e-8
@@ -56,15 +57,16 @@ class NgspiceOptions:
     current: float = 1e-12
     charge: float = 1e-15
     truncation: float = 1.0
-    leak: float = 1e-16
+    leak: float | None = None
     method: str = "trap"
     iterations: int = 500
 
     def card(self) -> str:
         """The line of a netlist."""
+        leak = "" if self.leak is None else f"gmin={self.leak:g} "
         return (
             f".options reltol={self.relative:g} vntol={self.voltage:g} abstol={self.current:g} chgtol={self.charge:g} "
-            f"trtol={self.truncation:g} gmin={self.leak:g} method={self.method} itl1={self.iterations} "
+            f"trtol={self.truncation:g} {leak}method={self.method} itl1={self.iterations} "
             f"itl4={self.iterations}"
         )
 
