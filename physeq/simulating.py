@@ -85,10 +85,15 @@ def resting(rest: Rest, names: tuple[str, ...] | None = None) -> dict[str, float
     """{name: value} of an operating point; by default voltages of nodes and currents of elements with two ends."""
     if names is None:
         topology = rest.bound.layout.system.topology
-        labels = [f"{label}.v" for group in topology.groups for label in group.labels]
-        labels += [f"{label}.i" for bundle in topology.bundles for label in bundle.labels or ()]
         known = set(rest.names())
-        names = tuple(name for name in labels if name in known and name != "0.v")
+        found: dict[str, float] = {}
+        for key, owners in (("v", topology.groups), ("i", topology.bundles)):
+            for one in owners:
+                labels = [f"{label}.{key}" for label in one.labels or ()]
+                if known.issuperset(labels[:1]) and labels:
+                    found |= dict(zip(labels, rest[f"{one.name}.{key}"].tolist(), strict=True))
+        found.pop("0.v", None)
+        return found
     return {name: float(rest[name]) for name in names}
 
 

@@ -68,4 +68,10 @@ def _print(name: str, one: Any) -> None:
     left = len(one.differences) - _ROWS
     if left > 0:
         console.print(f"and {left} quantities that differ less", markup=False, highlight=False)
+    if one.exponential is not None:
+        console.print(
+            "blocking diodes have ngspice's cubic in physeq too; with the exponential law the largest difference is "
+            f"{one.exponential.relative:.1e}, of {one.exponential.name}",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
     console.print("[green]passed[/green]" if one.passed else "[red]failed[/red]")
