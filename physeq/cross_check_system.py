@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import jax.numpy as jnp
@@ -42,8 +44,6 @@ def cross_check_system(
     params = parameters(motion, setting, seed)
     if setting.t0 != 0:
         raise ModelError(f"a transient of ngspice begins at t = 0, and this simulation at {setting.t0:g}")
-    if simulation is None and system.inputs:
-        raise ModelError("this system has inputs and no simulation that says their values; add Variant(simulation=...)")
     analysis: Analysis = Op()
     initial: dict[str, float] = {}
     if simulation is not None:
@@ -52,19 +52,35 @@ def cross_check_system(
         initial = {} if at_rest else _initial(motion, params, setting.inputs, start)
         analysis = Transient(setting.t1 / 1000, setting.t1, from_initial=not at_rest)
     text = to_netlist(system, params, inputs=setting.inputs, initial=initial)
+    if simulation is None and system.inputs:
+        raise ModelError("this system has inputs and no simulation that says their values; add Variant(simulation=...)")
     currents, spelled = _elements(text)
     theirs, axis = in_ngspice(text, analysis, currents, released=bool(initial))
-    names = _names(system, spelled, {name.lower(): name for name in theirs})
+    places = _places(system, spelled, {name.lower(): name for name in theirs})
     if axis is None:
         rest = motion.operating_point(params)
-        found = {name: np.asarray(rest[name])[None] for name in names}
     else:
-        solution = motion.simulate(
-            params, setting.inputs, t1=float(axis[-1]), ts=axis, start=start, rtol=_TOLERANCE
-        )  # fmt: skip
-        found = {name: np.asarray(solution[name]) for name in names}
-    own = {name: theirs[vector] for name, vector in names.items()}
-    return [compare(analysis, own, axis, found.__getitem__, list(names), limits or Limits())]
+        solution = motion.simulate(params, setting.inputs, t1=float(axis[-1]), ts=axis, start=start, rtol=_TOLERANCE)
+
+    @cache
+    def whole(name: str) -> np.ndarray:
+        return np.asarray(rest[name])[None] if axis is None else np.asarray(solution[name])
+
+    own = {name: theirs[place.vector] for name, place in places.items()}
+    return [
+        compare(
+            analysis, own, axis, lambda n: whole(places[n].whole)[:, places[n].index], list(own), limits or Limits()
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a quantity is: a number in an array of a group or bundle, and what ngspice calls it."""
+
+    whole: str
+    index: int
+    vector: str
 
 
 def _elements(text: str) -> tuple[list[str], set[str]]:
@@ -79,18 +95,18 @@ def _elements(text: str) -> tuple[list[str], set[str]]:
     return measurable(netlist), {element.name for element in netlist.elements}
 
 
-def _names(system: System, spelled: set[str], told: Mapping[str, str]) -> dict[str, str]:
-    """Quantity of the system → what ngspice calls it, of those that it tells."""
+def _places(system: System, spelled: set[str], told: Mapping[str, str]) -> dict[str, _Place]:
+    """Quantities of the system by name, those that ngspice tells; `told`: its names in lower case → its names."""
     nodes = Nodes(system)
-    pairs = {}
+    found = []
     for group in system.topology.groups:
-        for index, label in enumerate(group.labels):
-            pairs[f"{label}.v"] = f"{nodes.of(group.name, index)}.v"
+        for k, label in enumerate(group.labels):
+            found.append((f"{label}.v", f"{group.name}.v", k, f"{nodes.of(group.name, k)}.v".lower()))
     for bundle in system.topology.bundles:
-        for label in bundle.labels or ():
+        for k, label in enumerate(bundle.labels or ()):
             if label in spelled and len(bundle.groups) == 2:
-                pairs[f"{label}.i"] = f"{label}.i"
-    return {name: told[vector.lower()] for name, vector in pairs.items() if vector.lower() in told}
+                found.append((f"{label}.i", f"{bundle.name}.i", k, f"{label}.i".lower()))
+    return {name: _Place(whole, k, told[vector]) for name, whole, k, vector in found if vector in told}
 
 
 def _initial(motion: Motion, params: Mapping, inputs: Any, start: Any) -> dict[str, float]:
