@@ -18,6 +18,7 @@ from physeq.solve.dae_term import DAETerm
 from physeq.solve.drift import Drift, has_drift
 from physeq.solve.explicit_motion import complete, explicit_field, split_of
 from physeq.solve.implicit_symplectic import GaussMethod
+from physeq.solve.linear_backend import LinearBackend
 from physeq.solve.projection import Projected
 from physeq.solve.rest import steady_pattern
 from physeq.solve.rodas5p import Rodas5P
@@ -61,12 +62,15 @@ class Route(eqx.Module):
 class MassMatrixRoute(Route):
     """M ẏ = f(t, y) with a singular M."""
 
+    backend: LinearBackend | None = eqx.field(static=True, default=None)
+
     def term(self, bound):
         return DAETerm(
             lambda t, y, args: args[0].field(t, y),
             mass=lambda args: args[0].mass(args[1].dtype),
             jacobian=lambda t, y, args: args[0].jacobian(t, y),
             pattern=steady_pattern(bound),
+            backend=self.backend,
         )
 
     def state(self, bound, y):
@@ -162,12 +166,17 @@ class WholeHamiltonianRoute(CanonicalRoute):
         return diffrax.ODETerm(field)
 
 
-def route_of(bound: BoundMotion, solver: diffrax.AbstractSolver | None) -> Route:
-    """The route of a solver, or the default one of a motion."""
-    if solver is None:
-        return _default(bound)
-    if isinstance(solver, Rodas5P):
-        return MassMatrixRoute(_keeping(solver, bound, np.arange(bound.layout.size)))
+def route_of(bound: BoundMotion, solver: diffrax.AbstractSolver | None, backend: LinearBackend | None = None) -> Route:
+    """The route of a solver, or the default one of a motion.
+
+    Raises:
+        ModelError: a solver that cannot take the motion.
+    """
+    if solver is None and bound.layout.mechanical and split_of(bound).linear:
+        solver = diffrax.Dopri8()
+    if solver is None or isinstance(solver, Rodas5P):
+        whole = np.arange(bound.layout.size)
+        return MassMatrixRoute(_keeping(solver or Rodas5P(), bound, whole), backend)
     if isinstance(solver, SymplecticComposition):
         if not hamiltonian_programs(bound.layout).separable:
             raise ModelError(
@@ -178,9 +187,3 @@ def route_of(bound: BoundMotion, solver: diffrax.AbstractSolver | None) -> Route
     if isinstance(solver, GaussMethod) and bound.layout.hamiltonian:
         return WholeHamiltonianRoute(solver)
     return FieldRoute(_keeping(solver, bound, split_of(bound).moving))
-
-
-def _default(bound: BoundMotion) -> Route:
-    if bound.layout.mechanical and split_of(bound).linear:
-        return FieldRoute(_keeping(diffrax.Dopri8(), bound, split_of(bound).moving))
-    return MassMatrixRoute(_keeping(Rodas5P(), bound, np.arange(bound.layout.size)))

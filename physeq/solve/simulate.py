@@ -17,6 +17,7 @@ from jaxtyping import Array
 from physeq.compile.motion import BoundMotion, Motion
 from physeq.compile.motion_observe import observe, quantity
 from physeq.errors import ModelError, SolveError
+from physeq.solve.linear_backend import LinearBackend
 from physeq.solve.motion_route import Route, route_of
 from physeq.solve.rest import SparseNewton, consistent, rates, steady
 from physeq.solve.start import check_start
@@ -78,6 +79,7 @@ def simulate(
     dense: bool = False,
     max_steps: int = 1_000_000,
     newton: SparseNewton | None = None,
+    backend: LinearBackend | None = None,
     adjoint: diffrax.AbstractAdjoint | None = None,
     progress: diffrax.AbstractProgressMeter | None = None,
     throw: bool = True,
@@ -108,6 +110,8 @@ def simulate(
         dense: keep the integrator's interpolation, for `Solution.at`.
         max_steps: most steps, rejected ones included.
         newton: how consistent starts are found; by default `SparseNewton()`.
+        backend: how `Rodas5P` factorises: `DenseLU()`, `KLU()`, or `StaticLU()` (chains and ladders in batches); by
+            default dense up to a hundred unknowns, KLU above.
         adjoint: diffrax's way to differentiate; by default reverse mode with checkpoints. `diffrax.ForwardMode()` for
             forward mode.
         progress: a diffrax progress meter.
@@ -140,7 +144,7 @@ def simulate(
         check_start(bound, begin, guess)
         y0 = consistent(bound, begin, guess, newton or SparseNewton(), throw).y
     if noise is None:
-        route = route_of(bound, solver)
+        route = route_of(bound, solver, backend)
     elif step is None or key is None:
         raise ModelError("ThermalNoise needs a constant step and a random key: simulate(..., step=..., key=...)")
     else:
