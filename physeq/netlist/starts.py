@@ -37,6 +37,7 @@ def starting_state(netlist: Netlist, transient: Transient, motion: Motion) -> An
     Raises:
         ModelError: capacitors whose voltages contradict each other, or nodes that sources hold already, by name.
 
+    >>> from physeq.netlist import read_netlist
     >>> net = read_netlist("decay\\nR1 a 0 1k\\nC1 a 0 1u ic=2\\n.tran 1u 1m uic\\n")
     >>> starting_state(net, net.analyses[0], net.to_system().motion())["nodes"]["v"]
     array([0., 2.])
