@@ -1,4 +1,4 @@
-"""Networks of springs in NumPy alone: dynamical matrix, elastic constants of the triangular lattice, Maxwell's count."""
+"""Networks of springs in NumPy alone: dynamical matrix, elasticity of the triangular lattice, Maxwell's count."""
 
 import numpy as np
 

@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 from system_files import facts, model
 
-import physeq as pq
-
 truth, arrays = facts("josephson_array"), model("josephson_array")
 KEY = jax.random.key(0)
 
