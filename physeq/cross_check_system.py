@@ -44,6 +44,7 @@ def cross_check_system(
     params = parameters(motion, setting, seed)
     if setting.t0 != 0:
         raise ModelError(f"a transient of ngspice begins at t = 0, and this simulation at {setting.t0:g}")
+    to_netlist(system, params, inputs=setting.inputs)  # what no netlist holds is refused before its start is
     analysis: Analysis = Op()
     initial: dict[str, float] = {}
     if simulation is not None:
@@ -114,7 +115,7 @@ def _initial(motion: Motion, params: Mapping, inputs: Any, start: Any) -> dict[s
     bound = motion.bind(params, inputs)
     given = motion.start(start) if start is None or isinstance(start, Mapping) else jnp.asarray(start)
     reached = motion.unflatten(consistent(bound, jnp.zeros((), given.dtype), given, SparseNewton()).y)
-    topology = motion.system.topology
+    declared, topology = motion.unflatten(motion.start()), motion.system.topology
     groups = {group.name for group in topology.groups}
     labels = {group.name: group.labels for group in topology.groups}
     labels |= {bundle.name: bundle.labels or () for bundle in topology.bundles}
@@ -126,9 +127,11 @@ def _initial(motion: Motion, params: Mapping, inputs: Any, start: Any) -> dict[s
             elif key == "psi" and "L" in params.get(owner, {}):
                 currents = np.broadcast_to(value / params[owner]["L"], value.shape)
                 found |= {f"{label}.i": float(i) for label, i in zip(labels[owner], currents, strict=True)}
-            elif np.any(value != motion.unflatten(motion.start())[owner][key]):
-                raise ModelError(
-                    f"start: {owner}.{key} starts elsewhere than its component declares, which a netlist cannot say; "
-                    "give the coordinate that start: coordinate(..., start=...)"
-                )
-    return {name: value for name, value in found.items() if value != 0}
+            elif np.any(value != declared[owner][key]):
+                if not labels[owner]:
+                    raise ModelError(
+                        f"start: {owner}.{key} starts elsewhere than its component declares, and its elements have no "
+                        "names by which a netlist could say so; give their bundle labels"
+                    )
+                found |= {f"{label}.{key}": float(x) for label, x in zip(labels[owner], value, strict=True)}
+    return {name: value for name, value in found.items() if value != 0 or not name.endswith((".v", ".i"))}

@@ -43,7 +43,8 @@ def to_netlist(
         params: {placement: {parameter: array}}; by default the system's own values, then constant starts.
         inputs: {input: one number or `Waveform` per node}: clamped ones become V sources, driven ones I sources. 0 by
             default.
-        initial: {"node.v", "capacitor.v" or "inductor.i": value}, for `.ic` and `IC=`.
+        initial: {"node.v", "capacitor.v", "inductor.i" or "element.x": value}, for `.ic`, `IC=` and the state x inside
+            a component.
         analyses: records such as `OperatingPoint()`, or cards such as ".tran 1u 1m".
         title: the first line; by default the system's name.
 
@@ -58,7 +59,7 @@ def to_netlist(
     >>> to_netlist(divider, inputs={"input": [5.0]}, analyses=[".op"]).splitlines()
     ['system', 'R1 in out 1000.0', 'R2 out 0 500.0', 'Vinput_1 in 0 DC 5.0', '.op', '.end']
     """
-    writer = _Writer(system, Values(system, params, inputs))
+    writer = _Writer(system, Values(system, params, inputs), dict(initial or {}))
     refused = []
     for placement in system.placements:
         try:
@@ -68,7 +69,7 @@ def to_netlist(
     if refused:
         raise ModelError("a netlist cannot hold these components:\n" + "\n".join(refused))
     writer.held()
-    writer.start(initial or {})
+    writer.start()
     options = writer.out.leaks()
     cards = [one if isinstance(one, str) else one.card() for one in analyses]
     heading = (title if title is not None else system.name).replace("\n", " ")
@@ -80,8 +81,8 @@ def to_netlist(
 class _Writer:
     """The lines of a netlist, placement by placement."""
 
-    def __init__(self, system: System, values: Values):
-        self.system, self.values = system, values
+    def __init__(self, system: System, values: Values, initial: dict[str, float]):
+        self.system, self.values, self.initial = system, values, initial
         self.nodes, self.out = Nodes(system), ElementLines()
         self.subcircuits: dict[str, str] = {}
 
@@ -158,7 +159,9 @@ class _Writer:
 
         def write(out: ElementLines, at: Instance) -> None:
             given = [f"{key}={format_number(at.values[s.name])}" for key, s in written.parameters.items()]
-            given += [f"{key}={format_number(x.start)}" for key, x in written.starts.items()]
+            for key, x in written.starts.items():
+                start = self.initial.pop(f"{at.label}.{x.name}", x.start)
+                given.append(f"{key}={format_number(start)}")
             out.line("X", at, at.nodes, " ".join([name, *given]))
 
         self._instances(placement, write)
@@ -187,22 +190,22 @@ class _Writer:
     def _source(self, letter: str, label: str, nodes: str, text: str) -> None:
         self.out.lines.append(f"{self.out.elements.name(letter, label)} {nodes} {text}")
 
-    def start(self, initial: Mapping[str, float]) -> None:
-        """`.ic` for nodes, `IC=` for capacitors and inductors."""
+    def start(self) -> None:
+        """`.ic` for nodes, `IC=` for capacitors and inductors; states inside components have theirs already."""
         names = {
             f"{label}.v": self.nodes.of(group.name, index)
             for group in self.system.topology.groups
             for index, label in enumerate(group.labels)
         }
-        for key, value in initial.items():
+        for key, value in self.initial.items():
             if key in self.out.states:
                 self.out.lines[self.out.states[key]] += f" ic={format_number(value)}"
             elif key in names:
                 self.out.lines.append(f".ic V({names[key]})={format_number(value)}")
             else:
                 raise ModelError(
-                    f"initial: {key!r} is no state that a netlist starts from; there are NODE.v, CAPACITOR.v and "
-                    "INDUCTOR.i"
+                    f"initial: {key!r} is no state that a netlist starts from; there are NODE.v, CAPACITOR.v, "
+                    "INDUCTOR.i and ELEMENT.x for a state x inside a component"
                 )
 
 
