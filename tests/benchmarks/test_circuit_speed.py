@@ -140,8 +140,8 @@ def test_transient_of_a_ladder(tmp_path):
         first, again = first_and_again(run)
         error = float(jnp.max(jnp.abs(run() - exact)[:, 1:1001]))
         print(
-            f"\nladder of 1,000, rtol {rtol:g}: derive {derived:.2f} s, first {first:.2f} s, again {again:.3f} s, error "
-            f"{error:.1e} V; ngspice {points} points {analysis:.3f} s ({total:.3f} s whole): {analysis / again:.2f} ×"
+            f"\nladder of 1,000, rtol {rtol:g}: derive {derived:.2f} s, first {first:.2f} s, again {again:.3f} s, "
+            f"error {error:.1e} V; ngspice {points} points {analysis:.3f} s ({total:.3f} s): {analysis / again:.2f} ×"
         )
     many = varied(params, 64)
 

@@ -71,6 +71,7 @@ def squeezed(result):
     return [" ".join(line.split()) for line in result.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_what_is_known_of_complex_nudges_is_printed(shell):  # noqa: F811
     printed = squeezed(shell("check", "small:smooth", "--rule", "holomorphic-ep"))
     record = shell.json("check", "small:smooth", "--rule", "holomorphic-ep", "--json")["variants"][0]

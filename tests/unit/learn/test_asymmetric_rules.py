@@ -159,6 +159,7 @@ FINDERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("units", "finder"), FINDERS, ids=lambda x: x if isinstance(x, str) else type(x).__name__)
 def test_every_finder_that_follows_forces(units, finder):
     network = small(units)
@@ -181,6 +182,7 @@ def feed_forward():
     )
 
 
+@pytest.mark.slow
 def test_feed_forward_networks_learn_by_the_exact_rules_only():
     network = Network(feed_forward())
     blind = network.gradient(pq.VectorFieldEP(pq.Centered(1e-3), free=TIGHT))
@@ -522,6 +524,7 @@ def measured(network, params):
     return float(jnp.mean(pq.antisymmetry(network.model, params, network.inputs))), cosine(exact, estimate)
 
 
+@pytest.mark.slow
 def test_homeostasis_makes_the_vector_field_rule_better():
     network, without, _ = trained(0.0)
     _, params, costs = trained(0.03)

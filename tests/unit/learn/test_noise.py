@@ -175,6 +175,7 @@ def test_a_sample_before_its_time_is_not_one(monkeypatch):
     assert set(np.asarray(long)) == {pq.Outcome.NOT_CONVERGED} and set(np.asarray(short)) == {pq.Outcome.BUDGET}
 
 
+@pytest.mark.slow
 def test_langevin_noise_leaves_the_gradient_unbiased():
     # A quadratic energy: the noisy contrast has the mean of the noiseless one, within its standard error.
     b = pq.parameter("b", initial=pq.Normal(0.0, 1.0))

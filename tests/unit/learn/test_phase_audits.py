@@ -208,6 +208,7 @@ def test_the_reference_of_noise_is_the_audits_own(monkeypatch):
     assert asked == [pq.Objective.COST]
 
 
+@pytest.mark.slow
 @needs_matplotlib
 @pytest.mark.parametrize("suffix", ["svg", "png"])
 def test_every_audit_can_be_drawn(tmp_path, suffix):
