@@ -14,7 +14,7 @@ from jaxtyping import Array
 
 from physeq.errors import ModelError
 from physeq.solve.dynamics import check_dynamics, velocity
-from physeq.solve.finder import Finder, largest_change, residual_of
+from physeq.solve.finder import Finder, largest_change, per_sample, residual_of
 from physeq.solve.loop import iterate
 from physeq.solve.noise import GaussianNoise, check_budget, noisy_steps
 from physeq.solve.result import State, outcome_of
@@ -31,7 +31,7 @@ class Explicit:
 
 @dataclass(frozen=True)
 class Implicit:
-    """Kværnø's 5(4) L-stable method with full Newton iterations, for stiff networks."""
+    """Kværnø's 5(4) L-stable method with full Newton iterations, for stiff networks; in double precision alone."""
 
     def solver(self) -> diffrax.AbstractSolver:
         """The diffrax solver; its default root finder stalls on nonlinear problems, a plain Newton does not."""
@@ -40,7 +40,7 @@ class Implicit:
 
 @dataclass(frozen=True)
 class Relaxation(Finder):
-    """Integrate M ẋ = f(x) until max |f| falls below the tolerance.
+    """Integrate M ẋ = f(x) until max |f| falls below the tolerance, every sample of a batch with a clock of its own.
 
     With bounds the projected dynamics M ẋ = clip(x + M⁻¹f) − x (in units of the time constant) is used, which has the
     same equilibria.
@@ -70,6 +70,16 @@ class Relaxation(Finder):
             )
 
     def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
+        last, residual, steps, outcome = per_sample(problem, free, self._single)
+        return last, residual, jnp.max(steps), outcome
+
+    def _single(self, problem: Any, free: State):
+        # Newton iterations for the stages end at rounding, which single precision reaches too early: no step is taken.
+        if isinstance(self.method, Implicit) and any(x.dtype == jnp.float32 for x in jax.tree.leaves(free)):
+            raise ModelError(
+                "Relaxation: Implicit() needs double precision; train with --precision double, or set "
+                'jax.config.update("jax_enable_x64", True)'
+            )
         rate = velocity(problem)
 
         def field_(_, x, __):

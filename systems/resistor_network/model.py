@@ -1,4 +1,4 @@
-"""Resistive networks that learn: linear on any graph, with junction diodes, and deep with ideal diodes.
+"""Resistive networks that learn: linear on any graph, with junction diodes (and capacitors), deep with ideal diodes.
 
 The steady state minimises the co-content; equations and sources stand with the components in `physeq.electrical`.
 """
@@ -89,13 +89,25 @@ def exponential_diodes(
     return _layers(sizes, scale, rectified, diode, "resistive network with junction diodes")
 
 
-def _layers(sizes, scale, rectified, diode, name) -> pq.System:
+def rc_diodes(
+    sizes=(6, 8, 3), scale=1.0, rectified=False, capacitance=1e-3, saturation_current=1e-3, thermal_voltage=0.1
+) -> pq.System:
+    """The network of `exponential_diodes` with a capacitor from every free node to ground: it relaxes by itself.
+
+    C v̇ = −∂R/∂v: time constants of C over the conductance of a node. The steady state is that without capacitors.
+    """
+    diode = pq.electrical.exponential_diode_to_ground(saturation_current, thermal_voltage)
+    capacitor = pq.electrical.capacitor_to_ground(capacitance)
+    return _layers(sizes, scale, rectified, diode, "RC network with junction diodes", capacitor)
+
+
+def _layers(sizes, scale, rectified, diode, name, *free) -> pq.System:
     topology = pq.layered(sizes)
     groups = [group.name for group in topology.groups]
     source = pq.electrical.current_source()
     return pq.System(
         topology,
-        nodes={hidden: [diode, source] for hidden in groups[1:-1]} | {groups[-1]: source},
+        nodes={hidden: [diode, source, *free] for hidden in groups[1:-1]} | {groups[-1]: [source, *free]},
         edges=pq.electrical.resistor(pq.FanInUniform(scale, positive=not rectified, rectified=rectified)),
         inputs=groups[0],
         outputs=groups[-1],
@@ -156,6 +168,9 @@ variants = {
     "nonlinear": pq.Variant(nonlinear, "the same graph with junction diodes to ground", encode_voltages),
     "exponential_diodes": pq.Variant(
         exponential_diodes, "layers of resistors with junction diodes to ground", encode_doubled, probe_doubled
+    ),
+    "rc_diodes": pq.Variant(
+        rc_diodes, "the same with a capacitor at every free node, to relax in real time", encode_doubled, probe_doubled
     ),
     "deep": pq.Variant(deep, "deep resistive network with ideal diodes", encode_doubled, probe_doubled),
 }
