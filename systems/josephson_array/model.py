@@ -98,9 +98,9 @@ variants = {
         simulation=pq.Simulation(t1=30.0, show=("n0.v", "J0.delta", "J0.i"), rtol=1e-7),
     ),
     "series": pq.Variant(
-        lambda: series((1.0, 0.95, 1.05), 2.0, capacitance=0.5, load=0.5),
-        "three junctions under a load",
-        simulation=pq.Simulation(t1=60.0, show=("J0.v", "J1.v", "J2.v", "J0.delta"), rtol=1e-7),
+        lambda: series((1.0, 0.99, 1.01), 2.5, capacitance=2.0, load=0.5),
+        "three junctions that lock under a load",
+        simulation=pq.Simulation(t1=150.0, show=("J0.v", "J1.v", "J2.v", "J0.delta"), rtol=1e-7),
     ),
     "ladder": pq.Variant(
         ladder,

@@ -44,23 +44,23 @@ def test_plasma_frequency_of_a_biased_junction_in_si_units(current):
 
 def test_a_loaded_array_moves_as_by_hand_and_locks():
     """Unequal junctions under a load: the same phases as Kirchhoff's laws by hand, and one common frequency."""
-    critical, setting = (1.0, 0.95, 1.05), {"conductance": 1.0, "capacitance": 0.5, "load": 0.5}
-    system = arrays.series(critical, 2.0, **setting)
+    critical, setting = (1.0, 0.99, 1.01), {"conductance": 1.0, "capacitance": 2.0, "load": 0.5}
+    system = arrays.series(critical, 2.5, **setting)
     start = np.array([0.0, 1.0, 2.0])
-    times = np.linspace(0, 60, 61)
-    exact = truth.loaded_array(times, start, np.zeros(3), 2.0, critical, **setting)
+    times = np.linspace(0, 150, 151)
+    exact = truth.loaded_array(times, start, np.zeros(3), 2.5, critical, **setting)
     motion = system.motion()
     params = motion.init_parameters(KEY)
-    options = {"start": {"junctions": {"delta": start}}, "t1": 60.0, "ts": times, "rtol": 1e-10}
+    options = {"start": {"junctions": {"delta": start}}, "t1": 150.0, "ts": times, "rtol": 1e-10}
     sol = motion.simulate(params, **options)
     np.testing.assert_allclose(sol["junctions.delta"], exact, atol=1e-6)
-    assert np.ptp(sol["junctions.delta"][-1] - sol["junctions.delta"][-31]) < 0.05
+    assert np.ptp(sol["junctions.delta"][-1] - sol["junctions.delta"][-31]) < 0.01
     alone = {**params, "resistors": {"g": params["resistors"]["g"].at[-1].set(0.0)}}
     # Without the load each goes at its own frequency.
     drifting = motion.simulate(alone, **options)["junctions.delta"]
-    expected = truth.loaded_array(times, start, np.zeros(3), 2.0, critical, **{**setting, "load": 0.0})
+    expected = truth.loaded_array(times, start, np.zeros(3), 2.5, critical, **{**setting, "load": 0.0})
     np.testing.assert_allclose(drifting, expected, atol=1e-6)
-    assert np.ptp(drifting[-1] - drifting[-31]) > 1.0
+    assert np.ptp(drifting[-1] - drifting[-31]) > 0.05
 
 
 @pytest.mark.parametrize("winding", [0, 1])
