@@ -18,9 +18,7 @@ def test_a_capacitor_has_the_variance_of_kt_over_c():
     params = motion.init_parameters(jax.random.key(0))
 
     def one(key):
-        sol = motion.simulate(
-            params, t1=8.0, step=0.1, noise=pq.ThermalNoise(0.6), key=key, ts=[7.0, 8.0], throw=False
-        )
+        sol = motion.simulate(params, t1=8.0, step=0.1, noise=pq.ThermalNoise(0.6), key=key, ts=[7.0, 8.0], throw=False)
         return sol["a.v"]
 
     v = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(1), 2000))
