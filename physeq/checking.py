@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from physeq.checked_rules import ALL, label, nudge_mode, rules_for
@@ -16,6 +17,7 @@ from physeq.learn import Audit, BackpropagationThroughTime, Consistency, Learnin
 from physeq.learn.antisymmetry import antisymmetry
 from physeq.learn.audit import refusal
 from physeq.learn.setting import Setting
+from physeq.solve.rest import steady_pattern
 from physeq.variant import Variant
 
 _SAMPLES = 4
@@ -39,7 +41,8 @@ LIMITS = {"double": Limits(), "single": Limits(1e-4, 1e-4, 0.05, 0.05, None)}
 class VariantCheck:
     """The check of one variant; `error` says why nothing could be compared.
 
-    `antisymmetry` is ‖A‖_F/‖J‖_F of the Jacobian at the free state, the largest over the samples.
+    `antisymmetry` is ‖A‖_F/‖J‖_F of the Jacobian at the free state, the largest over the samples. `motion` is the
+    largest relative difference between the derived ∂f/∂y of a system that has only a motion and JAX's.
     """
 
     variant: str
@@ -49,6 +52,7 @@ class VariantCheck:
     limits: Limits
     error: str | None = None
     antisymmetry: float | None = None
+    motion: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -68,6 +72,10 @@ class VariantCheck:
                 value = getattr(self.consistency, name)
                 if value is not None and not value <= limit:
                     found.append(f"{name.replace('_', ' ')} is {value:.2g}, above {limit:.0e}")
+        if self.motion is not None and not self.motion <= self.limits.force:
+            found.append(
+                f"the derived Jacobian of the motion is off by {self.motion:.2g}, above {self.limits.force:.0e}"
+            )
         for one in self.audits:
             if (fault := self.fault(one)) is not None:
                 found.append(f"{label(one.rule)}: {fault}")
@@ -100,6 +108,7 @@ class VariantCheck:
             "structure": self.structure,
             "consistency": None if self.consistency is None else self.consistency.to_dict(),
             "antisymmetry": self.antisymmetry,
+            "motion_vs_autodiff": self.motion,
             "audits": [
                 one.to_dict() | {"variant": self.variant, "nudge": nudge_mode(one.rule), "fault": self.fault(one)}
                 for one in self.audits
@@ -126,6 +135,8 @@ def check_variant(
     try:
         system = variant.build()
         structure = system.derive().structure.to_dict()
+        if structure["constraints"] or not structure["autonomous"]:
+            return VariantCheck(name, structure, None, (), limits, motion=motion_difference(system, seed))
         model = system.compile()
         params = model.init_parameters(jax.random.key(seed))
         inputs, target = probe(variant, system, seed)
@@ -145,6 +156,22 @@ def check_variant(
     except PhyseqError:  # no free equilibrium from which to tell
         size = None
     return VariantCheck(name, structure, found, tuple(audits), limits, antisymmetry=size)
+
+
+def motion_difference(system: System, seed: int) -> float:
+    """The largest difference between ∂f/∂y from the derived expressions and by JAX at a random point, relative to its
+    largest entry."""
+    motion = system.motion()
+    bound = motion.bind(motion.init_parameters(jax.random.key(seed)), _still(system))
+    at = 0.1 * jax.random.normal(jax.random.key(seed + 1), (motion.size,))
+    t = jnp.asarray(0.1, at.dtype)
+    exact = jax.jacfwd(lambda y: bound.field(t, y))(at)
+    derived = steady_pattern(bound).to_dense(bound.jacobian(t, at))
+    return float(jnp.max(jnp.abs(derived - exact)) / jnp.max(jnp.abs(exact)))
+
+
+def _still(system: System) -> dict[str, np.ndarray]:
+    return {entry.name: np.zeros(entry.size) for entry in system.inputs}
 
 
 def _audited(setting: Setting, rule: LearningRule, reason: str | None, seed: int) -> Audit:

@@ -99,6 +99,9 @@ def _print(console: Console, system: str, one: Any) -> None:
         console.print(_structure_table(one.structure))
     if one.consistency is not None:
         console.print(_consistency_table(one))
+    if one.motion is not None:
+        _line(console, "a motion without steady states of free unknowns (constraints, or terms in time): no audits")
+        _line(console, f"derived ∂f/∂y of the motion against automatic differentiation: {_number(one.motion)}")
     if one.antisymmetry is not None:
         _line(console, f"antisymmetric part of the Jacobian ‖A‖/‖J‖ = {_number(one.antisymmetry)}")
     if one.audits:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from pathlib import Path
 
 import pytest
 from cli_runner import shell  # noqa: F401 - a fixture
@@ -154,3 +155,11 @@ def test_what_an_audit_must_show():
     # Exact at every nudge: there is no slope to see.
     assert verdict(None, audited(centered, 1e-14, None, curve=(1e-12, 1e-14))).passed
     assert verdict(None, audited(centered, 1e-3, None), precision="single").passed
+
+
+def test_systems_that_only_move_are_checked_as_such(shell):  # noqa: F811
+    pendulums = Path(__file__).parents[2] / "systems" / "pendulums"
+    found = shell.json("check", f"{pendulums}:cartesian", "--json")
+    (record,) = found["variants"]
+    assert found["passed"] is True and record["audits"] == []
+    assert record["motion_vs_autodiff"] < 1e-13
