@@ -112,8 +112,8 @@ from physeq.solve import Rodas5P as Rodas5P
 from physeq.solve import Solution as Solution
 from physeq.solve import SparseDirect as SparseDirect
 from physeq.solve import SparseNewton as SparseNewton
-from physeq.solve import ThermalNoise as ThermalNoise
 from physeq.solve import StormerVerlet as StormerVerlet
+from physeq.solve import ThermalNoise as ThermalNoise
 from physeq.solve import default_finder as default_finder
 from physeq.solve import equilibrium as equilibrium
 from physeq.solve import operating_point as operating_point
