@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from physeq.compile.jacobian import sparse_hessian
 from physeq.errors import ModelError
+from physeq.solve import klu
 from physeq.solve.dense import dense_solve
 from physeq.solve.finder import (
     Finder,
@@ -120,7 +121,7 @@ class SparseDirect:
         return per_sample(problem, free, self._single)
 
     def _single(self, problem: Any, free: State) -> State:
-        klu = _klujax()
+        module = _klujax()
         start = flatten(free)
         rows, columns, values, size = sparse_hessian(problem, free)
         f = jnp.where(held_mask(problem, free), 0.0, flatten(problem.force(free)))
@@ -128,18 +129,17 @@ class SparseDirect:
         unique, inverse = np.unique(rows.astype(np.int64) * size + columns, return_inverse=True)
         summed = jnp.zeros(len(unique), jnp.float64).at[inverse].add(values.astype(jnp.float64))
         i, j = (unique // size).astype(np.int32), (unique % size).astype(np.int32)
-        delta = klu.solve(jnp.asarray(i), jnp.asarray(j), summed, f.astype(jnp.float64))
+        delta = module.solve(jnp.asarray(i), jnp.asarray(j), summed, f.astype(jnp.float64))
         return unflatten(start + delta.astype(start.dtype), free)
 
 
 def _klujax():
     try:
-        import klujax
-    except ImportError as error:
+        return klu.klujax()
+    except ModelError as error:
         raise ModelError(
             'SparseDirect needs klujax: pip install "physeq[sparse]", or use ConjugateGradients()'
         ) from error
-    return klujax
 
 
 @dataclass(frozen=True)
