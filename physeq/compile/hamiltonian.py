@@ -120,6 +120,6 @@ class HamiltonianPrograms:
 def hamiltonian_programs(layout: MotionLayout) -> HamiltonianPrograms:
     """The Hamiltonian form of a layout, found once."""
     cache = layout.__dict__
-    if "hamiltonian" not in cache:
-        cache["hamiltonian"] = HamiltonianPrograms(layout)
-    return cache["hamiltonian"]
+    if "hamiltonian programs" not in cache:
+        cache["hamiltonian programs"] = HamiltonianPrograms(layout)
+    return cache["hamiltonian programs"]

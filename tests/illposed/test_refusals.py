@@ -122,7 +122,7 @@ DERIVED = {
     "mixed unknowns": (mixed_unknowns, r"group 'n': coordinate phi is cyclic on some nodes and not on others \(node 3"),
     "time": (
         lambda: pq.System(CHAIN, nodes=pq.Node("n", potential=s**2 * (2 + sp.sin(pq.time))), edges=EDGE),
-        "a term holds the time t; a steady state needs terms without t: use a signal and Feed",
+        "a term holds the time t: there is a motion.*no steady state; for that use a signal and Feed",
     ),
     "bounds on a rate that is no unknown": (
         lambda: pq.System(

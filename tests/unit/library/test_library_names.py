@@ -6,6 +6,7 @@ import inspect
 import pkgutil
 
 import pytest
+from sympy.core.cache import clear_cache
 
 import physeq as pq
 import physeq.library
@@ -48,6 +49,13 @@ def test_the_list_of_components():
     assert sorted(MAKERS) == sorted(f"{module}.{name}" for module, names in NAMES.items() for name in names)
 
 
+@pytest.fixture
+def _no_cached_terms():
+    """SymPy gives back terms that it has met, with the symbols of another test that compare equal."""
+    clear_cache()
+
+
+@pytest.mark.usefixtures("_no_cached_terms")
 @pytest.mark.parametrize("name", MAKERS)
 def test_components_describe_themselves(name):
     component = MAKERS[name]()
