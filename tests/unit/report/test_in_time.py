@@ -20,11 +20,8 @@ def text_of(system):
 
 
 def test_systems_that_only_relax_have_no_such_section():
-    unit = pq.neural.unit() if hasattr(pq.neural, "unit") else None
-    assert (
-        unit is None
-        or section(pq.System(pq.layered((2, 2)), nodes=unit, edges=pq.neural.synapse(), inputs="input")) is None
-    )
+    relaxing = pq.System(pq.layered((2, 2)), nodes=pq.neural.unit(), edges=pq.neural.synapse(), inputs="input")
+    assert section(relaxing) is None
     assert section(pq.System(pq.complete(3), edges=pq.electrical.resistor(), ground=0)) is None
 
 
@@ -67,5 +64,11 @@ def test_free_masses_keep_their_momentum():
 
 
 def test_heat_is_what_the_motion_reports():
+    """The page's expression, with the numbers of a solution in place of its symbols."""
     system = circuit(("R1", "a", "0"), ("C1", "a", "0"), parts={"R": e.resistor(2.0)})
     assert "Power that turns into heat" in text_of(system)
+    motion = system.motion()
+    sol = motion.simulate(
+        motion.init_parameters(jax.random.key(0)), t1=1.0, start={"nodes": {"v": np.array([3.0, 0.0])}}
+    )
+    np.testing.assert_allclose(sol["dissipated"], 2.0 * np.asarray(sol["a.v"]) ** 2, rtol=1e-12)
