@@ -22,7 +22,7 @@ from physeq.symbolic.motion_form import MotionForm, Unknown
 from physeq.symbolic.place import Feed
 from physeq.symbolic.symbols import time
 from physeq.symbolic.system import System
-from physeq.symbolic.waveform_functions import sine
+from physeq.symbolic.waveform_functions import WaveformFunction, sine
 from physeq.symbolic.waveforms import breakpoints
 
 State = dict[str, dict[str, Array]]
@@ -188,15 +188,28 @@ class BoundMotion(eqx.Module):
                 known[entry.kind.signal] = self.input(entry.name, t)
         return known
 
-    def corners(self, t0: float, t1: float) -> np.ndarray | None:
-        """Times in (t0, t1) at which the waveforms of sources jump or bend; None where parameters are traced."""
+    def corners(self, t0: float, t1: float) -> np.ndarray:
+        """Times in (t0, t1) at which the waveforms of sources jump or bend.
+
+        Raises:
+            ModelError: pulses or piecewise-linear sources whose times are traced, inside `jit` or `grad`.
+        """
         found = [np.zeros(0)]
         for form in self.layout.forms:
             component = form.placement.component
             own = self.params[form.placement.name]
-            if any(isinstance(x, jax.core.Tracer) for x in (t0, t1, *own.values())):
-                return None
-            values = {p: np.asarray(own[p.name]) for p in component.parameters}
+            waves = {w for e in component.expressions() for w in e.atoms(WaveformFunction)}
+            shaping = {p for w in waves for p in w.free_symbols if p in component.parameters}
+            if not waves:
+                continue
+            if any(isinstance(x, jax.core.Tracer) for x in (t0, t1, *(own[p.name] for p in shaping))):
+                if all(isinstance(w, sine) for w in waves):
+                    continue  # a sine bends at its delay alone, and there only in its slope
+                raise ModelError(
+                    f"the corners of {component.name!r} in {form.placement.name!r} are not known inside jit or grad "
+                    "over its parameters; give simulate(corners=motion.bind(params).corners(t0, t1)), found outside"
+                )
+            values = {p: np.asarray(own[p.name]) for p in shaping}
             found.append(breakpoints(component.expressions(), values, float(t0), float(t1)))
         return np.unique(np.concatenate(found))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import diffrax
@@ -42,17 +43,17 @@ class Route(eqx.Module):
         solver = self.solver.solver if isinstance(self.solver, Projected) else self.solver
         return type(solver).__name__
 
+    @abstractmethod
     def term(self, bound: BoundMotion) -> diffrax.AbstractTerm:
         """The diffrax term."""
-        raise NotImplementedError
 
+    @abstractmethod
     def state(self, bound: BoundMotion, y: Array) -> Any:
         """The solver's state of all unknowns y."""
-        raise NotImplementedError
 
+    @abstractmethod
     def whole(self, bound: BoundMotion, t: Array, state: Any, y0: Array) -> Array:
         """All unknowns of a solver's state."""
-        raise NotImplementedError
 
     def tolerance(self, bound: BoundMotion, rtol: float, dtype: Any) -> Any:
         """The default absolute tolerance of adaptive steps."""

@@ -102,8 +102,9 @@ def simulate(
         step: a constant step instead of adaptive ones.
         first_step, max_step: of adaptive steps. By default the first is (t1 − t0)·1e-6, and where something moves by
             itself in time no step is longer than (t1 − t0)/50 or a sixteenth of the period of a sine.
-        corners: times at which sources jump or bend, for adaptive steps to end on; by default those of all waveforms,
-            where parameters are known numbers (not inside jit or grad).
+        corners: times at which sources jump or bend, for adaptive steps to end on; by default those of all waveforms.
+            Inside jit or grad over the parameters of pulses they have to be given:
+            `motion.bind(params).corners(t0, t1)`, found outside.
         event: stop at a `Crossing`.
         noise: `ThermalNoise(k_B T)`: the motion is a stochastic differential equation, with a constant `step` and its
             random `key` (one trajectory for each; `jax.vmap` over keys for many).
