@@ -49,11 +49,14 @@ from physeq.learn import EquilibriumPropagation as EquilibriumPropagation
 from physeq.learn import FiniteDifferences as FiniteDifferences
 from physeq.learn import Fit as Fit
 from physeq.learn import ForceResponse as ForceResponse
+from physeq.learn import FrequencyPropagation as FrequencyPropagation
 from physeq.learn import HolomorphicEP as HolomorphicEP
 from physeq.learn import ImplicitDifferentiation as ImplicitDifferentiation
 from physeq.learn import JacobianHomeostasis as JacobianHomeostasis
 from physeq.learn import LearningRule as LearningRule
+from physeq.learn import LockIn as LockIn
 from physeq.learn import MapResponse as MapResponse
+from physeq.learn import NudgeInTime as NudgeInTime
 from physeq.learn import Objective as Objective
 from physeq.learn import OneSided as OneSided
 from physeq.learn import OscillatingEP as OscillatingEP

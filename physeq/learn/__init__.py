@@ -28,13 +28,16 @@ from physeq.learn.exact import ImplicitDifferentiation as ImplicitDifferentiatio
 from physeq.learn.fitting import Fit as Fit
 from physeq.learn.fitting import fit as fit
 from physeq.learn.fitting import fit_many as fit_many
+from physeq.learn.frequency_propagation import FrequencyPropagation as FrequencyPropagation
 from physeq.learn.gdu import GradientDescendingUpdates as GradientDescendingUpdates
 from physeq.learn.gdu import UpdateCurve as UpdateCurve
 from physeq.learn.gdu import gradient_descending_updates as gradient_descending_updates
 from physeq.learn.holomorphic_ep import HolomorphicEP as HolomorphicEP
 from physeq.learn.jacobian_homeostasis import JacobianHomeostasis as JacobianHomeostasis
+from physeq.learn.lock_in import LockIn as LockIn
 from physeq.learn.noise_audit import NoisePoint as NoisePoint
 from physeq.learn.noise_audit import noise_audit as noise_audit
+from physeq.learn.nudge_in_time import NudgeInTime as NudgeInTime
 from physeq.learn.optimise import Rates as Rates
 from physeq.learn.oscillating_ep import OscillatingEP as OscillatingEP
 from physeq.learn.rule import Contrasted as Contrasted
