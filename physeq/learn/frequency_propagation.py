@@ -42,9 +42,9 @@ class FrequencyPropagation(LearningRule):
     own unknowns and the reference, which is the same for all elements.
 
     Odd orders of β alone reach the sine component: ∂F/∂θ(β) = h₀ + h₁β + h₂β²/2 + h₃β³/6 … gives h₁ + h₃β²/8, a bias
-    O(β²) that is ¾ of that of `EquilibriumPropagation(Centered(beta))`. A window that is no whole number of periods lets h₀
-    leak in, with the factor `window.leakage`/β. A stop or an ideal diode that is reached within the swing adds a
-    bias O(β). Needs an energy.
+    O(β²) that is ¾ of that of `EquilibriumPropagation(Centered(beta))`. A window that is no whole number of periods
+    lets h₀ leak in, with the factor `window.leakage`/β. A stop or an ideal diode that is reached within the swing adds
+    a bias O(β). Needs an energy.
 
     The nudge is slow against all relaxation unless `dynamics` is given: at every sample the state is the equilibrium at
     that nudge, solved once for every distinct nudge from the free equilibrium. `GradientInfo` holds the mean state, the

@@ -18,6 +18,7 @@ from physeq.report._rule_clamped import clamped
 from physeq.report._rule_continual import continual
 from physeq.report._rule_fourier import holomorphic, oscillating
 from physeq.report._rule_homeostasis import homeostasis
+from physeq.report._rule_lock_in import lock_in
 from physeq.report._rule_phases import (
     LOCALITY,
     Measured,
@@ -65,6 +66,7 @@ def _blocks(names: Names, rule: Any) -> list[Block]:
     for kind, writer in (
         (learn.HolomorphicEP, holomorphic),
         (learn.OscillatingEP, oscillating),
+        (learn.FrequencyPropagation, lock_in),
         (learn.CoupledLearning | learn.ContrastiveLearning, clamped),
         (learn.DyadicEP, dyadic),
     ):

@@ -44,7 +44,7 @@ CASES += zip(
 )
 REFUSED_DIRECTED = {
     "continual-ep", "continual-vector-field-ep", "contrastive-learning", "coupled-learning",
-    "equilibrium-propagation", "holomorphic-ep", "oscillating-ep",
+    "equilibrium-propagation", "frequency-propagation", "holomorphic-ep", "oscillating-ep",
 }  # fmt: skip
 
 
