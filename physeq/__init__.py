@@ -87,6 +87,7 @@ from physeq.netlist import to_netlist as to_netlist
 from physeq.simulation import Simulation as Simulation
 from physeq.solve import LBFGS as LBFGS
 from physeq.solve import BlanesMoan as BlanesMoan
+from physeq.solve import Collocation as Collocation
 from physeq.solve import ConjugateGradients as ConjugateGradients
 from physeq.solve import Continuation as Continuation
 from physeq.solve import Crossing as Crossing
@@ -98,8 +99,10 @@ from physeq.solve import Finder as Finder
 from physeq.solve import FixedPoint as FixedPoint
 from physeq.solve import GaussianNoise as GaussianNoise
 from physeq.solve import GaussLegendre as GaussLegendre
+from physeq.solve import HarmonicBalance as HarmonicBalance
 from physeq.solve import Implicit as Implicit
 from physeq.solve import ImplicitMidpoint as ImplicitMidpoint
+from physeq.solve import InitialValue as InitialValue
 from physeq.solve import Inside as Inside
 from physeq.solve import Langevin as Langevin
 from physeq.solve import LinearSolve as LinearSolve
@@ -108,8 +111,10 @@ from physeq.solve import Newton as Newton
 from physeq.solve import NodeDescent as NodeDescent
 from physeq.solve import NonlinearCG as NonlinearCG
 from physeq.solve import OperatingPoint as OperatingPoint
+from physeq.solve import OrbitNewton as OrbitNewton
 from physeq.solve import Outcome as Outcome
 from physeq.solve import Outside as Outside
+from physeq.solve import Periodic as Periodic
 from physeq.solve import Relaxation as Relaxation
 from physeq.solve import Rodas5P as Rodas5P
 from physeq.solve import Solution as Solution
@@ -117,10 +122,13 @@ from physeq.solve import SparseDirect as SparseDirect
 from physeq.solve import SparseNewton as SparseNewton
 from physeq.solve import StormerVerlet as StormerVerlet
 from physeq.solve import ThermalNoise as ThermalNoise
+from physeq.solve import Trajectories as Trajectories
+from physeq.solve import TwoPoint as TwoPoint
 from physeq.solve import default_finder as default_finder
 from physeq.solve import equilibrium as equilibrium
 from physeq.solve import operating_point as operating_point
 from physeq.solve import simulate as simulate
+from physeq.solve import solve_trajectories as solve_trajectories
 from physeq.symbolic import DC as DC
 from physeq.symbolic import Clamp as Clamp
 from physeq.symbolic import Component as Component
@@ -136,6 +144,7 @@ from physeq.symbolic import PiecewiseLinear as PiecewiseLinear
 from physeq.symbolic import Pulse as Pulse
 from physeq.symbolic import Readout as Readout
 from physeq.symbolic import Sine as Sine
+from physeq.symbolic import TrajectoryCost as TrajectoryCost
 from physeq.symbolic import TransposeOf as TransposeOf
 from physeq.symbolic import Uniform as Uniform
 from physeq.symbolic import clip as clip

@@ -40,6 +40,14 @@ class Motion(_compile.Motion):
         return _solve.operating_point(self, params, inputs, **options)
 
 
+class TrajectoryModel(_compile.TrajectoryModel):
+    """Trajectories under a boundary condition, with their solution as a method."""
+
+    def solve(self, params: Any, inputs: Any = None, **options: Any) -> _solve.Trajectories:
+        """See `physeq.solve_trajectories`."""
+        return _solve.solve_trajectories(self, params, inputs, **options)
+
+
 class Derivation(_symbolic.Derivation):
     """What was derived of a system, printable: `print(d)` for a screenful, notebooks and files for the whole page.
 
@@ -115,3 +123,24 @@ class System(_symbolic.System):
     def motion(self) -> Motion:
         """Compile the equations of motion, M ẏ = f(t, y): ordinary, differential-algebraic or constrained."""
         return Motion(_compile.compile_motion(self).layout)
+
+    def trajectories(
+        self,
+        boundary: _solve.Boundary,
+        solver: _solve.TrajectorySolver,
+        *,
+        cost: _symbolic.TrajectoryCost | None = None,
+    ) -> TrajectoryModel:
+        """Compile the trajectories under a boundary condition, to be learnt by rules of trajectories.
+
+        Args:
+            boundary: `Periodic(period)`, `TwoPoint(start, end, duration=T)` or `InitialValue(q0, v0, duration=T)`.
+            solver: `HarmonicBalance(harmonics)`, `Collocation(intervals, points)` or `Leapfrog(steps)`.
+            cost: `TrajectoryCost(running, terminal)`; by default the system's `cost` is the running cost.
+
+        Raises:
+            ModelError: boundary condition, solver or cost do not fit the motion.
+        """
+        found = _compile.trajectory_model(self.motion().layout, boundary, solver, cost, TrajectoryModel)
+        assert isinstance(found, TrajectoryModel)
+        return found

@@ -11,3 +11,6 @@ from physeq.compile.motion import compile_motion as compile_motion
 from physeq.compile.printer import Program as Program
 from physeq.compile.problem import Problem as Problem
 from physeq.compile.response import force_parameter_gradient as force_parameter_gradient
+from physeq.compile.trajectory_model import TrajectoryModel as TrajectoryModel
+from physeq.compile.trajectory_model import trajectory_model as trajectory_model
+from physeq.compile.trajectory_problem import TrajectoryProblem as TrajectoryProblem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import singledispatch
 from typing import Any
 
@@ -159,6 +160,17 @@ def _readout_parameters(system: System) -> list[tuple[Parameter, tuple[int, ...]
     weights = sorted((s for s in system.readout.drive.free_symbols if isinstance(s, Parameter)), key=lambda p: p.name)
     shapes = [(p, () if p.shared else (system.outputs.size, system.readout.size)) for p in weights]
     return shapes + ([(system.readout.bias, (system.readout.size,))] if system.readout.bias is not None else [])
+
+
+def project(system: System, params: Mapping) -> dict[str, dict[str, Array]]:
+    """Parameters clipped to their declared bounds."""
+    records = parameter_records(system)
+
+    def clip(p: Parameter, value: Array) -> Array:
+        value = value if p.lower == -np.inf else jnp.maximum(value, p.lower)
+        return value if p.upper == np.inf else jnp.minimum(value, p.upper)
+
+    return {name: {k: clip(records[name][k], v) for k, v in own.items()} for name, own in params.items()}
 
 
 def parameter_records(system: System) -> dict[str, dict[str, Parameter]]:

@@ -15,7 +15,7 @@ from jaxtyping import Array
 
 from physeq.compile.cost import CostEvaluator, State
 from physeq.compile.energy import energy, parameter_gradient, placement_energy
-from physeq.compile.initialise import initial_parameters, parameter_records
+from physeq.compile.initialise import initial_parameters, parameter_records, project
 from physeq.compile.lowered import Lowered
 from physeq.compile.problem import Problem
 from physeq.compile.static import static_messages
@@ -77,13 +77,7 @@ class Model(eqx.Module):
 
     def project_parameters(self, params: Params) -> Params:
         """Clip parameters to their declared bounds (conductances stay ≥ 0)."""
-        records = parameter_records(self.system)
-
-        def clip(p, value):
-            value = value if p.lower == -np.inf else jnp.maximum(value, p.lower)
-            return value if p.upper == np.inf else jnp.minimum(value, p.upper)
-
-        return {name: {k: clip(records[name][k], v) for k, v in own.items()} for name, own in params.items()}
+        return project(self.system, params)
 
     # ---- the problem of one phase --------------------------------------------------------------------------------
 

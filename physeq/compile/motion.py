@@ -110,14 +110,7 @@ class Motion(eqx.Module):
             if shape != (size,):
                 raise ModelError(f"input {name!r}: must have shape ({size},), got {shape}; batches go through jax.vmap")
             given[name] = value
-        flat = {}
-        for form in self.layout.forms:
-            own = {}
-            for p in form.placement.component.parameters:
-                value = jnp.asarray(params[form.placement.name][p.name])
-                own[p.name] = value.reshape(-1) if value.ndim else value
-            flat[form.placement.name] = own
-        return BoundMotion(self.layout, flat, given)
+        return BoundMotion(self.layout, per_instance(self.layout, params), given)
 
     # ---- names ---------------------------------------------------------------------------------------------------
 
@@ -253,7 +246,7 @@ class BoundMotion(eqx.Module):
 
     def assemble(self, t: Array, y: Array, rows: Callable) -> Array:
         """f from the values of every form's rows: `rows(programs, environment)`."""
-        t = jnp.asarray(t, y.dtype)
+        t = jnp.asarray(t, jnp.finfo(y.dtype).dtype)  # states may be complex, time is not
         wheres, values = [], []
         for programs in self.motion.programs:
             if not programs.targets:
@@ -280,7 +273,7 @@ class BoundMotion(eqx.Module):
 
     def assemble_jacobian(self, t: Array, y: Array, entries: Callable) -> Array:
         """∂f/∂y from the values of every form's entries: `entries(programs, environment)`."""
-        t = jnp.asarray(t, y.dtype)
+        t = jnp.asarray(t, jnp.finfo(y.dtype).dtype)  # states may be complex, time is not
         values = []
         for programs in self.motion.programs:
             _, rows, _ = programs.jacobian
@@ -306,6 +299,18 @@ class BoundMotion(eqx.Module):
         values.append(jnp.ones(layout.kinematic, dtype))
         kept = jnp.concatenate(values)[layout.mass_kept]
         return jnp.concatenate([jnp.zeros(len(layout.rows) - layout.massive, dtype), kept])
+
+
+def per_instance(layout: MotionLayout, params: Mapping) -> dict[str, dict[str, Array]]:
+    """Parameters with one axis, that of the instances, or shared ones as numbers."""
+    flat = {}
+    for form in layout.forms:
+        own = {}
+        for p in form.placement.component.parameters:
+            value = jnp.asarray(params[form.placement.name][p.name])
+            own[p.name] = value.reshape(-1) if value.ndim else value
+        flat[form.placement.name] = own
+    return flat
 
 
 def _derivative(function: Callable, order: int) -> Callable:

@@ -1,5 +1,10 @@
 """Finding steady states: strategies as frozen objects, one result, one way to differentiate. No SymPy here."""
 
+from physeq.solve.boundary import Boundary as Boundary
+from physeq.solve.boundary import InitialValue as InitialValue
+from physeq.solve.boundary import Periodic as Periodic
+from physeq.solve.boundary import TwoPoint as TwoPoint
+from physeq.solve.collocation import Collocation as Collocation
 from physeq.solve.continuation import Continuation as Continuation
 from physeq.solve.dae_term import DAETerm as DAETerm
 from physeq.solve.equilibrium import default_finder as default_finder
@@ -8,6 +13,7 @@ from physeq.solve.finder import Finder as Finder
 from physeq.solve.fixed_point import FixedPoint as FixedPoint
 from physeq.solve.fixed_point import Inside as Inside
 from physeq.solve.fixed_point import Outside as Outside
+from physeq.solve.harmonic_balance import HarmonicBalance as HarmonicBalance
 from physeq.solve.implicit_symplectic import GaussLegendre as GaussLegendre
 from physeq.solve.implicit_symplectic import ImplicitMidpoint as ImplicitMidpoint
 from physeq.solve.langevin import Langevin as Langevin
@@ -47,4 +53,9 @@ from physeq.solve.symplectic import BlanesMoan as BlanesMoan
 from physeq.solve.symplectic import StormerVerlet as StormerVerlet
 from physeq.solve.symplectic import separable_terms as separable_terms
 from physeq.solve.thermal import ThermalNoise as ThermalNoise
+from physeq.solve.trajectories import Trajectories as Trajectories
+from physeq.solve.trajectories import solve_trajectories as solve_trajectories
 from physeq.solve.trajectory import Solution as Solution
+from physeq.solve.trajectory_solver import OrbitNewton as OrbitNewton
+from physeq.solve.trajectory_solver import Path as Path
+from physeq.solve.trajectory_solver import TrajectorySolver as TrajectorySolver

@@ -36,6 +36,9 @@ from physeq.symbolic.symbols import target as target
 from physeq.symbolic.symbols import time as time
 from physeq.symbolic.system import Placement as Placement
 from physeq.symbolic.system import System as System
+from physeq.symbolic.trajectory_cost import TrajectoryCost as TrajectoryCost
+from physeq.symbolic.trajectory_structure import TrajectoryStructure as TrajectoryStructure
+from physeq.symbolic.trajectory_structure import trajectory_structure as trajectory_structure
 from physeq.symbolic.waveforms import DC as DC
 from physeq.symbolic.waveforms import PiecewiseLinear as PiecewiseLinear
 from physeq.symbolic.waveforms import Pulse as Pulse

@@ -1,0 +1,219 @@
+"""What finds whole trajectories: the interface, and Newton's method for those that solve all times at once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from physeq.errors import SolveError
+from physeq.solve.linear_backend import solve_dense
+from physeq.solve.result import Outcome
+
+
+class Path(NamedTuple):
+    """A found trajectory: states on the grid, `(*batch, times, size)`, and at the end, where that is no grid point.
+
+    Attributes:
+        ys: states.
+        end: y(T), `(*batch, size)`, or None where the cost cannot ask for it.
+    """
+
+    ys: Array
+    end: Array | None
+
+
+@dataclass(frozen=True)
+class OrbitNewton:
+    """Newton's method with backtracking, in unknowns and equations scaled to one.
+
+    Attributes:
+        steps: at most so many.
+        tolerance: largest last step, relative to the size of each unknown; the error left is its square. By default
+            the floating type's ε to the power 0.6.
+        halvings: how often a step that does not lower the residual is halved.
+    """
+
+    steps: int = 40
+    tolerance: float | None = None
+    halvings: int = 12
+
+    def run(
+        self,
+        equations: Callable[[Array], Array],
+        jacobian: Callable[[Array], Array],
+        scales: Callable[[Array], Array],
+        x: Array,
+    ) -> tuple[Array, Array, Array, Array]:
+        """(x, residual, steps, outcome)."""
+        real = jnp.finfo(x.dtype).dtype
+        tolerance = float(jnp.finfo(real).eps) ** 0.6 if self.tolerance is None else self.tolerance
+
+        def step(carry):
+            x, r, _, k = carry
+            columns = scales(x)
+            matrix = jacobian(x) * columns
+            rows = 1 / jnp.maximum(jnp.max(jnp.abs(matrix), 1), jnp.finfo(real).tiny)
+            delta = -solve_dense(matrix * rows[:, None], r * rows)
+            before = jnp.linalg.norm(r * rows)
+
+            def shorter(state):
+                share, _, _, tried = state
+                return self._try(equations, x, delta * columns, rows, share / 2, tried + 1)
+
+            def worse(state):
+                _, _, norm, tried = state
+                return ~(norm <= before) & (tried <= self.halvings)
+
+            tried = self._try(equations, x, delta * columns, rows, jnp.ones((), real), 0)
+            # Where even short steps do not help, the residual is rounding: the whole step is taken, and judged.
+            share, r_new, _, count = jax.lax.while_loop(worse, shorter, tried)
+            stuck = count > self.halvings
+            share = jnp.where(stuck, 1.0, share).astype(real)
+            x_new = x + share * delta * columns
+            r_new = jnp.where(stuck, equations(x_new), r_new)
+            return x_new, r_new, jnp.max(jnp.abs(delta)), k + 1
+
+        def going(carry):
+            _, r, change, k = carry
+            return (change > tolerance) & (k < self.steps) & jnp.all(jnp.isfinite(r))
+
+        first = equations(x)
+        x, r, change, k = jax.lax.while_loop(
+            going, step, (x, first, jnp.asarray(jnp.inf, real), jnp.zeros((), jnp.int32))
+        )
+        residual = jnp.max(jnp.abs(r))
+        code = jnp.where(change <= tolerance, jnp.int32(Outcome.CONVERGED), jnp.int32(Outcome.NOT_CONVERGED))
+        code = jnp.where(jnp.isfinite(residual) & jnp.isfinite(change), code, jnp.int32(Outcome.DIVERGED))
+        return x, residual, k, code
+
+    @staticmethod
+    def _try(equations, x, delta, rows, share, tried):
+        r = equations(x + share * delta)
+        return share, r, jnp.linalg.norm(r * rows), jnp.asarray(tried, jnp.int32)
+
+
+@dataclass(frozen=True)
+class TrajectorySolver(ABC):
+    """Base class of solvers of trajectories: frozen settings."""
+
+    @abstractmethod
+    def grid(self, boundary: Any) -> tuple[Array, Array]:
+        """(times, quadrature weights)."""
+
+    @abstractmethod
+    def check(self, model: Any) -> None:
+        """Raise `ModelError` where boundary condition or motion do not fit, naming what would."""
+
+    @abstractmethod
+    def find(self, problem: Any, start: Array) -> tuple[Path, Array, Array, Array]:
+        """(path, residual, steps, outcome), the last three per batch entry, from states to start from."""
+
+    @abstractmethod
+    def adjoint(self, one: Any, ys: Array) -> tuple[Any, Path, Array, Array, Array]:
+        """(dJ/dθ by the adjoint equation, path, residual, steps, outcome) of one sample, from states to start from.
+
+        J = ∫ℓ dt + c; the gradient has the structure of `one.params` and is that of the discrete motion.
+        """
+
+    @property
+    def noise(self) -> None:
+        """Trajectories have no noise of the solver's own."""
+        return None
+
+
+@dataclass(frozen=True)
+class AllAtOnce(TrajectorySolver):
+    """Solvers whose unknowns are all times together, found by Newton's method.
+
+    Extremals are saddles of the action, which nothing relaxes to; unstable orbits are found as stable ones are.
+
+    Attributes:
+        newton: settings of Newton's method.
+    """
+
+    newton: OrbitNewton = field(default_factory=OrbitNewton, kw_only=True)
+
+    @abstractmethod
+    def pack(self, one: Any, ys: Array) -> Array:
+        """The vector of all unknowns from states on the grid."""
+
+    @abstractmethod
+    def states(self, one: Any, x: Array) -> Array:
+        """States on the grid, `(times, size)`, from the vector of all unknowns."""
+
+    @abstractmethod
+    def end(self, one: Any, x: Array) -> Array | None:
+        """The state at the end, where the cost can ask for it."""
+
+    @abstractmethod
+    def equations(self, one: Any, x: Array) -> Array:
+        """What vanishes on the trajectory, as many numbers as unknowns."""
+
+    @abstractmethod
+    def jacobian(self, one: Any, x: Array) -> Array:
+        """Its derivative by the unknowns, dense."""
+
+    @abstractmethod
+    def scales(self, one: Any, x: Array) -> Array:
+        """Sizes of the unknowns, all above 0."""
+
+    def find(self, problem: Any, start: Array) -> tuple[Path, Array, Array, Array]:
+        path, _, *evidence = problem.map(self.solve, start)
+        return (path, *evidence)
+
+    def adjoint(self, one: Any, ys: Array) -> tuple[Any, Path, Array, Array, Array]:
+        """From R(x, θ) = 0: (∂R/∂x)ᵀ λ = ∂J/∂x, dJ/dθ = −λᵀ ∂R/∂θ; λ solves the adjoint equation on the same grid."""
+        path, x, *evidence = self.solve(one, ys)
+
+        adjoint = solve_dense(self.jacobian(one, x).T, jax.grad(lambda x: self._cost_at(one, one.params, x))(x))
+        _, pull = jax.vjp(lambda p: self.equations(eqx.tree_at(lambda o: o.params, one, p), x), one.params)
+        direct = jax.grad(lambda p: self._cost_at(one, p, x))(one.params)
+        gradients = jax.tree.map(lambda a, b: b - a, pull(adjoint)[0], direct)
+        residual, steps, outcome = evidence
+        return gradients, path, residual, steps, outcome
+
+    def _cost_at(self, one: Any, params: Any, x: Array) -> Array:
+        other = eqx.tree_at(lambda o: o.params, one, params)
+        return other.cost_value(self.states(other, x), self.end(other, x))
+
+    def solve(self, one: Any, ys: Array) -> tuple[Path, Array, Array, Array, Array]:
+        """(path, all unknowns, residual, steps, outcome) of one sample."""
+        x, *evidence = self.newton.run(
+            lambda x: self.equations(one, x),
+            lambda x: self.jacobian(one, x),
+            lambda x: self.scales(one, x),
+            self.pack(one, ys),
+        )
+        residual, steps, outcome = evidence
+        return Path(self.states(one, x), self.end(one, x)), x, residual, steps, outcome
+
+
+def raise_if_lost(outcome: Any, residual: Any, steps: Any, what: str) -> None:
+    """Raise `SolveError` with the remedies of trajectories where one was not found; only for concrete results."""
+    codes = np.atleast_1d(np.asarray(outcome))
+    if not codes.size or codes.max() < Outcome.NOT_CONVERGED:
+        return
+    bad = codes >= Outcome.NOT_CONVERGED
+    largest = float(np.max(np.broadcast_to(np.asarray(residual), codes.shape)[bad]))
+    raise SolveError(
+        f"{what}: {int(bad.sum())} of {codes.size} were not found after {int(np.max(np.asarray(steps)))} steps of "
+        f"Newton's method, residual {largest:.3g}; start nearer (start=), reach a strong nudge in parts "
+        "(continuation=), or refine the grid; where a lossless motion is in resonance with its drive, or its duration "
+        "is a multiple of half a period, no isolated trajectory exists: change the frequency or add losses"
+    )
+
+
+def scales_of(ys: Array) -> Array:
+    """The size of every unknown over time, `(times, size)`; all above 0."""
+    top = jnp.max(jnp.abs(ys), 0)
+    largest = jnp.max(top)
+    top = jnp.maximum(top, 1e-8 * jnp.where(largest > 0, largest, 1.0))
+    return jnp.broadcast_to(jnp.where(largest > 0, top, 1.0), ys.shape)
