@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.errors import SolveError
-from physeq.solve.linear_backend import solve_dense
+from physeq.solve.linear_backend import DenseLU, solve_dense
 from physeq.solve.result import Outcome
+from physeq.solve.sparse_matrix import SparsityPattern
 
 
 class Path(NamedTuple):
@@ -32,13 +33,16 @@ class Path(NamedTuple):
 
 @dataclass(frozen=True)
 class OrbitNewton:
-    """Newton's method with backtracking, in unknowns and equations scaled to one.
+    """Newton's method in unknowns scaled to one, with steps shortened until the next one is shorter.
+
+    A step t δ is taken where |J⁻¹ r(x + t δ)| ≤ (1 − t/4) |δ|, a test that does not depend on how equations are scaled.
+    Source: P. Deuflhard, Newton Methods for Nonlinear Problems, section 3.1.
 
     Attributes:
         steps: at most so many.
         tolerance: largest last step, relative to the size of each unknown; the error left is its square. By default
             the floating type's ε to the power 0.6.
-        halvings: how often a step that does not lower the residual is halved.
+        halvings: how often a step is halved at most.
     """
 
     steps: int = 40
@@ -61,25 +65,27 @@ class OrbitNewton:
             columns = scales(x)
             matrix = jacobian(x) * columns
             rows = 1 / jnp.maximum(jnp.max(jnp.abs(matrix), 1), jnp.finfo(real).tiny)
-            delta = -solve_dense(matrix * rows[:, None], r * rows)
-            before = jnp.linalg.norm(r * rows)
+            pattern = SparsityPattern.dense(x.shape[0])
+            factors = DenseLU().factor(pattern, (matrix * rows[:, None]).reshape(-1))
 
-            def shorter(state):
-                share, _, _, tried = state
-                return self._try(equations, x, delta * columns, rows, share / 2, tried + 1)
+            def correction(r):
+                return -DenseLU().solve(pattern, factors, r * rows)
+
+            delta = correction(r)
+            size = jnp.linalg.norm(delta)
+            change = jnp.max(jnp.abs(delta))
+
+            def attempt(share):
+                r_new = equations(x + share * delta * columns)
+                return share, r_new, jnp.linalg.norm(correction(r_new))
 
             def worse(state):
-                _, _, norm, tried = state
-                return ~(norm <= before) & (tried <= self.halvings)
+                share, _, left = state
+                # At the end the step is rounding, which no shorter one makes smaller.
+                return ~(left <= (1 - share / 4) * size) & (share > 0.5**self.halvings) & (change > tolerance)
 
-            tried = self._try(equations, x, delta * columns, rows, jnp.ones((), real), 0)
-            # Where even short steps do not help, the residual is rounding: the whole step is taken, and judged.
-            share, r_new, _, count = jax.lax.while_loop(worse, shorter, tried)
-            stuck = count > self.halvings
-            share = jnp.where(stuck, 1.0, share).astype(real)
-            x_new = x + share * delta * columns
-            r_new = jnp.where(stuck, equations(x_new), r_new)
-            return x_new, r_new, jnp.max(jnp.abs(delta)), k + 1
+            share, r_new, _ = jax.lax.while_loop(worse, lambda s: attempt(s[0] / 2), attempt(jnp.ones((), real)))
+            return x + share * delta * columns, r_new, change, k + 1
 
         def going(carry):
             _, r, change, k = carry
@@ -93,11 +99,6 @@ class OrbitNewton:
         code = jnp.where(change <= tolerance, jnp.int32(Outcome.CONVERGED), jnp.int32(Outcome.NOT_CONVERGED))
         code = jnp.where(jnp.isfinite(residual) & jnp.isfinite(change), code, jnp.int32(Outcome.DIVERGED))
         return x, residual, k, code
-
-    @staticmethod
-    def _try(equations, x, delta, rows, share, tried):
-        r = equations(x + share * delta)
-        return share, r, jnp.linalg.norm(r * rows), jnp.asarray(tried, jnp.int32)
 
 
 @dataclass(frozen=True)
