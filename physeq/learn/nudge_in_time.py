@@ -75,13 +75,14 @@ class NudgeInTime:
                 dt0=None,
                 y0=state,
                 stepsize_controller=diffrax.PIDController(rtol=self.rtol, atol=self.atol),
-                saveat=diffrax.SaveAt(ts=times),
+                # The end for itself: an integration that stops early leaves the later samples empty.
+                saveat=diffrax.SaveAt(subs=[diffrax.SubSaveAt(ts=times[:-1]), diffrax.SubSaveAt(t1=True)]),
                 max_steps=self.max_steps,
                 throw=False,
             )
             assert solution.ys is not None
-            states = jax.tree.map(lambda x: x[:-1], solution.ys)
-            end = jax.tree.map(lambda x: x[-1], solution.ys)
+            states, last = solution.ys
+            end = jax.tree.map(lambda x: x[-1], last)
             residual = residual_of(nudged(times[-1]), end)
             complete = solution.result == diffrax.RESULTS.successful
             steps = solution.stats["num_steps"].astype(jnp.int32)
