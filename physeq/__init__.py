@@ -105,6 +105,7 @@ from physeq.solve import ImplicitMidpoint as ImplicitMidpoint
 from physeq.solve import InitialValue as InitialValue
 from physeq.solve import Inside as Inside
 from physeq.solve import Langevin as Langevin
+from physeq.solve import Leapfrog as Leapfrog
 from physeq.solve import LinearSolve as LinearSolve
 from physeq.solve import Minimise as Minimise
 from physeq.solve import Newton as Newton

@@ -17,6 +17,7 @@ from physeq.solve.harmonic_balance import HarmonicBalance as HarmonicBalance
 from physeq.solve.implicit_symplectic import GaussLegendre as GaussLegendre
 from physeq.solve.implicit_symplectic import ImplicitMidpoint as ImplicitMidpoint
 from physeq.solve.langevin import Langevin as Langevin
+from physeq.solve.leapfrog import Leapfrog as Leapfrog
 from physeq.solve.linear import ConjugateGradients as ConjugateGradients
 from physeq.solve.linear import DenseDirect as DenseDirect
 from physeq.solve.linear import LinearSolve as LinearSolve
