@@ -8,6 +8,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from physeq.compile.hamiltonian import hamiltonian_programs
@@ -59,11 +60,17 @@ class LeapfrogMap(eqx.Module):
         step = jnp.asarray(problem.boundary.duration / steps, real)
         return LeapfrogMap(problem.layout, problem.cost, step, *parameter_parts(problem, problem.params))
 
+    @property
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Entries of y of the free positions and of their velocities."""
+        programs = hamiltonian_programs(self.layout)
+        return programs.positions, programs.velocities
+
     def start(self, problem: Any) -> tuple[Array, Array]:
         """q and v at t = 0, free coordinates, `(n,)` each."""
-        programs = hamiltonian_programs(self.layout)
         y = problem.boundary.state(problem.motion, problem.times.dtype).astype(problem.beta.dtype)
-        return y[programs.positions], y[programs.velocities]
+        positions, velocities = self.rows
+        return y[positions], y[velocities]
 
     def accelerate(self, q: Array, t: Array, inputs: Any, target: Array | None, beta: Array) -> Array:
         """M⁻¹(F(q, t) − β ∂ℓ/∂q)."""
@@ -194,6 +201,7 @@ class Leapfrog(TrajectorySolver):
 
     def adjoint(self, one: Any, ys: Array) -> tuple[Any, Path, Array, Array, Array]:
         path, *evidence = self._march(one)
+        assert path.end is not None  # a march always has an end
         return (self.gradient(one, path.end), path, *evidence)
 
     def gradient(self, one: Any, end: Array) -> Any:
@@ -203,7 +211,7 @@ class Leapfrog(TrajectorySolver):
         dJ/dθ = Σ_k h (∂a/∂θ)ᵀ μ with the acceleration a = M⁻¹F. This is reverse-mode differentiation of the steps.
         """
         leap, cost = LeapfrogMap.of(one, self.steps), one.cost
-        programs = hamiltonian_programs(one.layout)
+        positions, velocities = leap.rows
         h, free = leap.step, jnp.zeros((), one.beta.dtype)
         last = None if one.target is None else one.target[-1]
         slope = cost.gradient(jnp.asarray(one.boundary.duration, h.dtype), end, last, terminal=True)
@@ -220,14 +228,13 @@ class Leapfrog(TrajectorySolver):
             by_v = by_v + h / 2 * by_q
             by_parts, bent = pull(h * by_v)
             nudge = h * cost.gradient(t, leap.whole(middle, (v + before) / 2), target)
-            by_q = by_q + bent + nudge[programs.positions]
+            by_q = by_q + bent + nudge[positions]
             by_v = by_v + h / 2 * by_q
             return (k - 1, middle - h / 2 * before, before, by_q, by_v, jax.tree.map(jnp.add, total, by_parts)), None
 
         none = jax.tree.map(jnp.zeros_like, (leap.params, leap.inverse))
-        q, v = end[programs.positions], end[programs.velocities]
-        begin = (jnp.int32(self.steps - 1), q, v, slope[programs.positions], slope[programs.velocities], none)
-        total = jax.lax.scan(back, begin, length=self.steps)[0][-1]
+        begin = (end[positions], end[velocities], slope[positions], slope[velocities])
+        total = jax.lax.scan(back, (jnp.int32(self.steps - 1), *begin, none), length=self.steps)[0][-1]
         _, pull = jax.vjp(lambda p: parameter_parts(one, p), one.params)
         return pull(total)[0]
 
