@@ -41,6 +41,7 @@ from physeq.learn import Centered as Centered
 from physeq.learn import Consistency as Consistency
 from physeq.learn import ContinualEP as ContinualEP
 from physeq.learn import ContinualVectorFieldEP as ContinualVectorFieldEP
+from physeq.learn import ContinuousAdjoint as ContinuousAdjoint
 from physeq.learn import ContinuousOscillation as ContinuousOscillation
 from physeq.learn import ContrastiveLearning as ContrastiveLearning
 from physeq.learn import CoupledLearning as CoupledLearning
@@ -50,9 +51,12 @@ from physeq.learn import FiniteDifferences as FiniteDifferences
 from physeq.learn import Fit as Fit
 from physeq.learn import ForceResponse as ForceResponse
 from physeq.learn import FrequencyPropagation as FrequencyPropagation
+from physeq.learn import HamiltonianEcho as HamiltonianEcho
+from physeq.learn import Holomorphic as Holomorphic
 from physeq.learn import HolomorphicEP as HolomorphicEP
 from physeq.learn import ImplicitDifferentiation as ImplicitDifferentiation
 from physeq.learn import JacobianHomeostasis as JacobianHomeostasis
+from physeq.learn import LagrangianEP as LagrangianEP
 from physeq.learn import LearningRule as LearningRule
 from physeq.learn import LockIn as LockIn
 from physeq.learn import MapResponse as MapResponse
@@ -63,6 +67,7 @@ from physeq.learn import OscillatingEP as OscillatingEP
 from physeq.learn import RandomSign as RandomSign
 from physeq.learn import Rates as Rates
 from physeq.learn import Singularity as Singularity
+from physeq.learn import TimeReversedNudge as TimeReversedNudge
 from physeq.learn import VectorFieldEP as VectorFieldEP
 from physeq.learn import antisymmetry as antisymmetry
 from physeq.learn import audit as audit

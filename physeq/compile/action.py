@@ -36,7 +36,7 @@ class ActionPrograms:
                 self.slopes.append((programs, [p.name for p in found], Program(list(found.values()))))
 
     def instant(self, bound: BoundMotion, t: Array, y: Array) -> Gradients:
-        """{placement: {parameter: ∂L/∂θ of every instance}} at one instant; parameters that L does not hold left out."""
+        """{placement: {parameter: ∂L/∂θ of every instance}} at one instant, of the parameters that L holds."""
         result: Gradients = {}
         for programs, names, slopes in self.slopes:
             values = slopes(bound.environment(programs, jnp.asarray(t, jnp.finfo(y.dtype).dtype), y))

@@ -169,16 +169,6 @@ class TrajectoryModel(eqx.Module):
         problem = self.problem(params, self._no_inputs())
         return cost.prediction(problem.flatten(state))
 
-    def class_costs(self, params: Mapping, inputs: Inputs, state: State, end: Array, targets: Array) -> Array:
-        """J of states with the target of every class, `(*batch, classes)`; `targets` are `(classes, times or 1, …)`."""
-        self._cost()
-
-        def one(target):
-            problem = self.problem(params, inputs, target)
-            return problem.map(lambda p, ys, e: p.cost_value(ys, e), problem.flatten(state), end)
-
-        return jnp.moveaxis(jax.lax.map(one, targets), 0, -1)
-
     def _cost(self) -> TrajectoryCostPrograms:
         if self.cost is None:
             raise ModelError("these trajectories have no cost; pass cost= to trajectories() and outputs= to System")

@@ -32,6 +32,7 @@ class TrajectoryProblem(eqx.Module):
         target: `(batch, times or 1, outputs)`, or None.
         beta: the nudge, `(batch,)`; complex nudges make complex states.
         batch: shape of the batch; () for a single sample, whose arrays have no batch axis.
+        pushed: series `(times, size)` of a single sample that are added to m and to f, or None.
     """
 
     layout: MotionLayout = eqx.field(static=True)
@@ -44,6 +45,7 @@ class TrajectoryProblem(eqx.Module):
     target: Array | None
     beta: Array
     batch: tuple[int, ...] = eqx.field(static=True)
+    pushed: tuple[Array, Array] | None = None
 
     # ---- batches -------------------------------------------------------------------------------------------------
 
@@ -132,6 +134,11 @@ class TrajectoryProblem(eqx.Module):
         pattern = pattern_of(self.layout)
         return np.unique(pattern.rows[len(pattern.rows) - pattern.massive :])
 
+    @property
+    def differential(self) -> bool:
+        """Whether every unknown that is not held has a differential equation."""
+        return len(self.massive) == int((~self.layout.held).sum())
+
     def mass(self, dtype: Any) -> Array:
         """M as a dense matrix."""
         pattern = pattern_of(self.layout)
@@ -142,6 +149,8 @@ class TrajectoryProblem(eqx.Module):
     def momentum(self, ys: Array) -> Array:
         """m(t, y) at every time."""
         plain = ys @ self.mass(ys.dtype).T
+        if self.pushed is not None:
+            plain = plain + self.pushed[0]
         if self.target is None or self.cost is None or not self.cost.rated:
             return plain
         cost, size = self.cost, self.layout.size
@@ -161,7 +170,8 @@ class TrajectoryProblem(eqx.Module):
                 return f
             return f - self.beta * cost.on_rows(cost.slopes(t, y, aim)[0], size)
 
-        return self.along(total, ys)
+        f = self.along(total, ys)
+        return f if self.pushed is None else f + self.pushed[1]
 
     def force_jacobian(self, ys: Array) -> Array:
         """∂f/∂y at every time, `(times, size, size)`."""

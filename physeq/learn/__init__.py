@@ -10,6 +10,7 @@ from physeq.learn.consistency import Consistency as Consistency
 from physeq.learn.consistency import consistency as consistency
 from physeq.learn.continual_ep import ContinualEP as ContinualEP
 from physeq.learn.continual_vector_field_ep import ContinualVectorFieldEP as ContinualVectorFieldEP
+from physeq.learn.continuous_adjoint import ContinuousAdjoint as ContinuousAdjoint
 from physeq.learn.continuous_oscillation import ContinuousOscillation as ContinuousOscillation
 from physeq.learn.convergence import Convergence as Convergence
 from physeq.learn.convergence import convergence as convergence
@@ -32,8 +33,11 @@ from physeq.learn.frequency_propagation import FrequencyPropagation as Frequency
 from physeq.learn.gdu import GradientDescendingUpdates as GradientDescendingUpdates
 from physeq.learn.gdu import UpdateCurve as UpdateCurve
 from physeq.learn.gdu import gradient_descending_updates as gradient_descending_updates
+from physeq.learn.hamiltonian_echo import HamiltonianEcho as HamiltonianEcho
 from physeq.learn.holomorphic_ep import HolomorphicEP as HolomorphicEP
 from physeq.learn.jacobian_homeostasis import JacobianHomeostasis as JacobianHomeostasis
+from physeq.learn.lagrangian_ep import Holomorphic as Holomorphic
+from physeq.learn.lagrangian_ep import LagrangianEP as LagrangianEP
 from physeq.learn.lock_in import LockIn as LockIn
 from physeq.learn.noise_audit import NoisePoint as NoisePoint
 from physeq.learn.noise_audit import noise_audit as noise_audit
@@ -49,6 +53,8 @@ from physeq.learn.singularity import Singularity as Singularity
 from physeq.learn.singularity import nearest_singularity as nearest_singularity
 from physeq.learn.stability import StabilityMap as StabilityMap
 from physeq.learn.stability import stability_map as stability_map
+from physeq.learn.time_reversed_nudge import TimeReversedNudge as TimeReversedNudge
+from physeq.learn.trajectory_rule import TrajectoryRule as TrajectoryRule
 from physeq.learn.vector_field_ep import ForceResponse as ForceResponse
 from physeq.learn.vector_field_ep import MapResponse as MapResponse
 from physeq.learn.vector_field_ep import VectorFieldEP as VectorFieldEP

@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from physeq.compile import TrajectoryModel
 from physeq.solve.finder import Finder
 from physeq.solve.result import raise_if_failed
+from physeq.solve.trajectory_solver import raise_if_lost
 
 
 def predict(
@@ -27,8 +29,8 @@ def predict(
     parts = []
     for number, (low, high) in enumerate(_chunks(_count(inputs), chunk)):
         part = jax.tree.map(lambda a: a[low:high], inputs)  # noqa: B023
-        z, _, residual, steps, outcome = _free(model, params, part, finder, _chunk_key(finder, key, number))
-        raise_if_failed(outcome, residual, steps, "prediction")
+        z, *evidence = _predicted(model, params, part, finder, _chunk_key(finder, key, number))
+        _raise(model, evidence, "prediction")
         parts.append(z)
     return jnp.concatenate(parts)
 
@@ -57,11 +59,12 @@ def evaluate(
     count = len(targets)
     for number, (low, high) in enumerate(_chunks(count, chunk)):
         part = jax.tree.map(lambda a: a[low:high], inputs)  # noqa: B023
-        z, state, residual, steps, outcome = _free(model, params, part, finder, _chunk_key(finder, key, number))
-        raise_if_failed(outcome, residual, steps, "evaluation")
-        cost += float(jnp.sum(model.cost(params, state, targets[low:high])))
+        aims = (targets[low:high], class_targets if labels is not None else None)
+        found, *evidence = _scored(model, params, part, aims, finder, _chunk_key(finder, key, number))
+        _raise(model, evidence, "evaluation")
+        cost += float(jnp.sum(found[0]))
         if labels is not None and class_targets is not None:
-            chosen = _classify(model, z, class_targets)
+            chosen = found[1]
             wrong += int(np.sum(np.asarray(chosen) != np.asarray(labels[low:high])))
     result = {"cost": cost / count}
     if labels is not None and class_targets is not None:
@@ -70,18 +73,47 @@ def evaluate(
 
 
 @eqx.filter_jit
-def _free(model, params, inputs, finder, key):
-    problem = dataclasses.replace(model.problem(params, inputs), key=key)
-    free, residual, steps, outcome = finder.find(problem, problem.start(None, problem.beta.dtype))
-    full = problem.full(free)
-    return problem.cost_evaluator.prediction(full, params), full, residual, steps, outcome
+def _predicted(model, params, inputs, finder, key):
+    problem, found, *evidence = _free(model, params, inputs, finder, key)
+    if isinstance(model, TrajectoryModel):
+        return problem.cost.prediction(found.ys), *evidence
+    return problem.cost_evaluator.prediction(problem.full(found), params), *evidence
 
 
 @eqx.filter_jit
-def _classify(model, prediction, class_targets):
-    """The class of least cost: C(z, target of class k) for every k."""
-    costs = model.cost_of_prediction(prediction[..., None, :], class_targets)
-    return jnp.argmin(costs, -1)
+def _scored(model, params, inputs, aims, finder, key):
+    """((C of every sample, the class of least cost or None), residual, steps, outcome)."""
+    target, class_targets = aims
+    problem, found, *evidence = _free(model, params, inputs, finder, key)
+    if isinstance(model, TrajectoryModel):
+
+        def cost(aim):
+            aimed = model.problem(params, inputs, aim)
+            return aimed.map(lambda one, path: one.cost_value(path.ys, path.end), found)
+
+        costs = cost(target)
+        each = None if class_targets is None else jax.lax.map(cost, class_targets)
+    else:
+        state = problem.full(found)
+        costs = model.cost(params, state, target)
+        z = problem.cost_evaluator.prediction(state, params)[..., None, :]
+        each = None if class_targets is None else jnp.moveaxis(model.cost_of_prediction(z, class_targets), -1, 0)
+    return (costs, None if each is None else jnp.argmin(each, 0)), *evidence
+
+
+def _free(model, params, inputs, finder, key):
+    problem = model.problem(params, inputs)
+    if not isinstance(model, TrajectoryModel):  # trajectories have no noise of their own
+        problem = dataclasses.replace(problem, key=key)
+    return problem, *finder.find(problem, problem.start(None, problem.beta.dtype))
+
+
+def _raise(model: Any, evidence: list, what: str) -> None:
+    residual, steps, outcome = evidence
+    if isinstance(model, TrajectoryModel):
+        raise_if_lost(outcome, residual, steps, what)
+    else:
+        raise_if_failed(outcome, residual, steps, what)
 
 
 def _chunk_key(finder: Finder, key: Array | None, number: int) -> Array | None:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from physeq.compile import TrajectoryModel
 from physeq.errors import ModelError
 from physeq.solve.equilibrium import default_finder
 from physeq.solve.finder import Finder
@@ -70,6 +71,7 @@ class GradientInfo(eqx.Module):
         outcome: worst `Outcome` code of all phases and batch entries.
         displacement: largest |nudged − free| over unknowns, per batch entry; zeros for exact rules.
         moved: the parameters at the end, for rules whose weights move inside the nudged phase; `fit` keeps them.
+        boundary: for trajectories with an initial value, how far the estimate is off dL/dθ by what the boundary keeps.
     """
 
     cost: Array
@@ -80,6 +82,7 @@ class GradientInfo(eqx.Module):
     outcome: Array
     displacement: Array
     moved: Params | None = None
+    boundary: Params | None = None
 
 
 @dataclass(frozen=True)
@@ -161,8 +164,12 @@ class LearningRule(ABC):
         inputs, target = model.check_data(inputs, target)
         gradients, info = _jitted(self, model, params, inputs, target, key, start)
         if throw:
-            raise_if_failed(info.outcome, jnp.max(info.residual), jnp.max(info.steps), type(self).__name__)
+            self.raise_if_failed(info)
         return gradients, info
+
+    def raise_if_failed(self, info: GradientInfo) -> None:
+        """Raise `SolveError` where a phase failed."""
+        raise_if_failed(info.outcome, jnp.max(info.residual), jnp.max(info.steps), type(self).__name__)
 
 
 def outside_objective(finder: Finder | None) -> Objective:
@@ -183,7 +190,12 @@ def _jitted(rule, model, params, inputs, target, key, start):
 
 
 def require_cost(model: Any, rule: str) -> None:
-    """Refuse a model without a cost."""
+    """Refuse a model without a cost, and one of trajectories, which rules of equilibria do not fit."""
+    if isinstance(model, TrajectoryModel):
+        raise ModelError(
+            f"{rule} learns equilibria, and this is a model of trajectories; use LagrangianEP, HamiltonianEcho, "
+            "TimeReversedNudge or ContinuousAdjoint"
+        )
     if model.derivation.cost is None:
         raise ModelError(f"{rule} needs a cost: pass cost= and outputs= to System")
 

@@ -12,12 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from physeq.compile import TrajectoryModel
 from physeq.learn.basin import BasinCheck, left_basin
 from physeq.learn.evaluate import evaluate
 from physeq.learn.rule import Params
 from physeq.learn.training_data import TrainingData
 from physeq.solve.finder import Finder
 from physeq.solve.result import Outcome, raise_if_failed
+from physeq.solve.trajectory_solver import raise_if_lost
 
 
 @dataclass
@@ -52,7 +54,8 @@ class TrainingRun:
         state.params, state.opt_state, stats = jax.block_until_ready(out)
         seconds = time.perf_counter() - begin
         outcome, residual, steps = (np.asarray(stats[k]) for k in ("outcome", "residual", "steps"))
-        raise_if_failed(outcome.max(), residual.max(), steps.max(), f"epoch {epoch + 1}")
+        failed = raise_if_lost if isinstance(self.model, TrajectoryModel) else raise_if_failed
+        failed(outcome.max(), residual.max(), steps.max(), f"epoch {epoch + 1}")
         record = {
             "epoch": epoch + 1,
             "running_cost": _numbers(stats["cost"], self.many),

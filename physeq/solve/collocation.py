@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from physeq.errors import ModelError
 from physeq.solve.boundary import InitialValue, Periodic, ends, positions
+from physeq.solve.linear_backend import solve_dense
 from physeq.solve.trajectory_solver import AllAtOnce, scales_of
 
 
@@ -65,7 +66,7 @@ class Collocation(AllAtOnce):
                 raise ModelError(
                     f"{type(model.boundary).__name__} fixes what happens at the end: a terminal cost needs InitialValue"
                 )
-        elif model.structure.without_inertia and terminal:
+        elif terminal and model.structure.without_inertia:
             raise ModelError(
                 f"Collocation: {model.structure.without_inertia[0]} has no inertia, and its state at the end is no "
                 "unknown; use a running cost over the last part of the interval"
@@ -94,12 +95,20 @@ class Collocation(AllAtOnce):
         return self._split(one, x)[0]
 
     def end(self, one: Any, x: Array) -> Array | None:
-        if not isinstance(one.boundary, InitialValue) or one.cost is None or one.cost.form.terminal == 0:
+        if not isinstance(one.boundary, InitialValue) or not one.differential:
             return None
         from_mass = one.mass(x.dtype)[np.ix_(one.massive, one.massive)]
-        last = jnp.linalg.solve(from_mass, self._split(one, x)[1][-1])
+        last = solve_dense(from_mass.astype(x.dtype), self.ends_of_intervals(one, x)[-1])
         held = one.bound(-1).held_values(jnp.asarray(one.boundary.duration), x.dtype)
         return held.at[one.massive].set(last)
+
+    def ends_of_intervals(self, one: Any, x: Array) -> Array:
+        """m of the rows with mass at the ends of intervals, `(intervals + 1, rows)`."""
+        return self._split(one, x)[1]
+
+    def seed_of_end(self, one: Any, x: Array, seed: Array) -> Array:
+        """The vector like x whose product with it is seed·m(T)."""
+        return jnp.zeros_like(x).at[x.shape[0] - seed.shape[0] :].set(seed)
 
     def scales(self, one: Any, x: Array) -> Array:
         ys, m = self._split(one, x)

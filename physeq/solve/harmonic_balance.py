@@ -61,6 +61,13 @@ class HarmonicBalance(AllAtOnce):
             d = np.where(apart == 0, 0.0, np.pi * (-1.0) ** apart / np.sin(np.pi * apart / self.points))
         return jnp.asarray(d, dtype) / period
 
+    def reversed(self, ys: Array) -> Array:
+        return jnp.roll(ys[::-1], 1, axis=0)
+
+    def rates(self, one: Any, ys: Array) -> Array:
+        """ẏ at every time."""
+        return self.derivative(one.boundary.duration, jnp.finfo(ys.dtype).dtype) @ ys
+
     def pack(self, one: Any, ys: Array) -> Array:
         return ys.reshape(-1)
 

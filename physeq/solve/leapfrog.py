@@ -74,17 +74,25 @@ class LeapfrogMap(eqx.Module):
 
     def accelerate(self, q: Array, t: Array, inputs: Any, target: Array | None, beta: Array) -> Array:
         """M⁻¹(F(q, t) − β ∂ℓ/∂q)."""
-        programs = hamiltonian_programs(self.layout)
+        return self.solve(self.force(q, t, inputs, target, beta))
+
+    def force(self, q: Array, t: Array, inputs: Any, target: Array | None, beta: Array) -> Array:
+        """F(q, t) − β ∂ℓ/∂q on the free coordinates."""
+        positions, velocities = self.rows
         bound = BoundMotion(self.layout, self.params, inputs)
-        y = programs.whole(bound, t, q, jnp.zeros_like(q))
-        force = bound.field(t, y)[programs.velocities]
-        if self.cost is not None and target is not None:
-            force = force - beta * self.cost.gradient(t, y, target)[programs.positions]
-        return self.solve(force)
+        y = hamiltonian_programs(self.layout).whole(bound, t, q, jnp.zeros_like(q))
+        force = bound.field(t, y)[velocities]
+        if self.cost is None or target is None:
+            return force
+        return force - beta * self.cost.gradient(t, y, target)[positions]
 
     def solve(self, momentum: Array) -> Array:
         """M⁻¹ p."""
         return self.inverse * momentum if self.inverse.ndim == 1 else self.inverse @ momentum
+
+    def momentum(self, v: Array) -> Array:
+        """M v."""
+        return v / self.inverse if self.inverse.ndim == 1 else jnp.linalg.solve(self.inverse, v)
 
     def advance(
         self, q: Array, v: Array, t: Array, inputs: Any, target: Array | None, beta: Array

@@ -124,6 +124,10 @@ class TrajectorySolver(ABC):
         J = ∫ℓ dt + c; the gradient has the structure of `one.params` and is that of the discrete motion.
         """
 
+    def reversed(self, ys: Array) -> Array:
+        """States `(times, size)` at T − t for every t of the grid."""
+        return ys[::-1]
+
     @property
     def noise(self) -> None:
         """Trajectories have no noise of the solver's own."""
@@ -172,14 +176,16 @@ class AllAtOnce(TrajectorySolver):
 
     def adjoint(self, one: Any, ys: Array) -> tuple[Any, Path, Array, Array, Array]:
         """From R(x, θ) = 0: (∂R/∂x)ᵀ λ = ∂J/∂x, dJ/dθ = −λᵀ ∂R/∂θ; λ solves the adjoint equation on the same grid."""
-        path, x, *evidence = self.solve(one, ys)
-
-        adjoint = solve_dense(self.jacobian(one, x).T, jax.grad(lambda x: self._cost_at(one, one.params, x))(x))
-        _, pull = jax.vjp(lambda p: self.equations(eqx.tree_at(lambda o: o.params, one, p), x), one.params)
+        path, x, residual, steps, outcome = self.solve(one, ys)
+        through = self.pull(one, x, jax.grad(lambda x: self._cost_at(one, one.params, x))(x))
         direct = jax.grad(lambda p: self._cost_at(one, p, x))(one.params)
-        gradients = jax.tree.map(lambda a, b: b - a, pull(adjoint)[0], direct)
-        residual, steps, outcome = evidence
-        return gradients, path, residual, steps, outcome
+        return jax.tree.map(jnp.add, through, direct), path, residual, steps, outcome
+
+    def pull(self, one: Any, x: Array, seed: Array) -> Any:
+        """d(seed·x)/dθ of the solution x: −λᵀ ∂R/∂θ with (∂R/∂x)ᵀ λ = seed."""
+        adjoint = solve_dense(self.jacobian(one, x).T, seed)
+        _, pull = jax.vjp(lambda p: self.equations(eqx.tree_at(lambda o: o.params, one, p), x), one.params)
+        return jax.tree.map(jnp.negative, pull(adjoint)[0])
 
     def _cost_at(self, one: Any, params: Any, x: Array) -> Array:
         other = eqx.tree_at(lambda o: o.params, one, params)

@@ -46,8 +46,8 @@ def lagrangian_slopes(form: MotionForm) -> dict[Parameter, sp.Expr]:
 
 def _lost(p: Parameter, component: str, placement: str, where: str) -> str:
     return (
-        f"parameter {p.name!r} of component {component!r} in {placement!r} stands {where}: the action has no derivative "
-        "by it; declare it with trainable=False, or use ContinuousAdjoint"
+        f"parameter {p.name!r} of component {component!r} in {placement!r} stands {where}: the action has no "
+        "derivative by it; declare it with trainable=False, or use ContinuousAdjoint"
     )
 
 

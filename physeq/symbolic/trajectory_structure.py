@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 import sympy as sp
 
 from physeq.symbolic.component import Component
+from physeq.symbolic.functions import NOT_HOLOMORPHIC
 from physeq.symbolic.motion import MotionKind
 from physeq.symbolic.motion_structure import motion_structure
 from physeq.symbolic.symbols import StateSymbol, time
@@ -46,6 +47,7 @@ class TrajectoryStructure:
         not_separable: inertia that depends on states or time, so that H ≠ T(p) + V(q).
         not_quadratic: kinetic energies of another degree than two in the rates.
         nonlinear: components whose equations are not linear in the states.
+        not_holomorphic: components with a function of states that does not continue to complex ones.
         constraints: components with constraints.
         in_time: components whose terms hold the time.
         without_inertia: coordinates without inertia, as "coordinate of 'group'".
@@ -60,6 +62,7 @@ class TrajectoryStructure:
     not_separable: tuple[Finding, ...]
     not_quadratic: tuple[Finding, ...]
     nonlinear: tuple[Finding, ...]
+    not_holomorphic: tuple[Finding, ...]
     constraints: tuple[Finding, ...]
     in_time: tuple[Finding, ...]
     without_inertia: tuple[str, ...]
@@ -183,6 +186,11 @@ def _findings(component: Component):
     bends += [sp.diff(f, a) for f in (*component.force.values(), *component.constraint) for a in states]
     if any(sp.simplify(b).free_symbols & states for b in bends):
         yield "nonlinear", "is not linear in the states"
+    for term, expression in component.terms():
+        parts = sorted((a for a in sp.preorder_traversal(expression) if isinstance(a, NOT_HOLOMORPHIC)), key=str)
+        if spoiled := [a for a in parts if any(isinstance(s, StateSymbol) for s in a.free_symbols)]:
+            yield "not_holomorphic", f"has {spoiled[0]} in its {term}"
+            break
     if component.constraint:
         yield "constraints", f"constrains ({component.constraint[0]} = 0)"
     if any(e.has(time) for e in component.expressions()):

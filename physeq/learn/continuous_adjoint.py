@@ -1,0 +1,36 @@
+"""The exact gradient of a cost along trajectories, by the adjoint equation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from physeq.compile import TrajectoryModel
+from physeq.learn.rule import GradientInfo, Params, Phase
+from physeq.learn.trajectory_rule import TrajectoryRule, mean_over_batch, trajectory_info
+
+
+@dataclass(frozen=True)
+class ContinuousAdjoint(TrajectoryRule):
+    """dJ/dθ = ∂J/∂θ − ∫λ·∂R/∂θ dt, with the adjoint equation −d/dt(Mᵀλ) = (∂f/∂y)ᵀ λ − ∂ℓ/∂y solved on the same grid.
+
+    For periodic and two-point conditions by the transposed matrix of Newton's last step, for `Leapfrog` backwards in
+    time along the motion run in reverse. ∂R/∂θ is JAX's derivative of the equations, so this is independent of the
+    derived update rules. Holds for any motion, with dissipation and without reciprocity too.
+
+    >>> ContinuousAdjoint().phases()
+    ()
+    """
+
+    def phases(self) -> tuple[Phase, ...]:
+        return ()
+
+    def check_trajectories(self, model: TrajectoryModel) -> None:
+        """Every motion that its solver solves is allowed."""
+
+    def estimate(self, model: Any, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
+        problem = model.problem(params, inputs, target)
+        gradients, path, residual, steps, outcome = problem.map(
+            model.solver.adjoint, problem.start(start, problem.beta.dtype)
+        )
+        return mean_over_batch(problem, gradients), trajectory_info(problem, path, (residual, steps, outcome))
