@@ -12,7 +12,7 @@ from typing import Any
 
 from physeq.data import Dataset, load
 from physeq.errors import ModelError
-from physeq.interface import System
+from physeq.interface import Model, System, TrajectoryModel
 from physeq.learn import LearningRule
 from physeq.names import name_of
 from physeq.optimizer import OptimizerSettings
@@ -22,7 +22,7 @@ from physeq.toml import write_toml
 from physeq.variant import Variant
 
 _SCALARS = {"system": str, "description": str, "seed": int, "epochs": int, "batch_size": int}
-_TABLES = ("build", "data", "encode", "rule", "optimizer", "evaluation")
+_TABLES = ("build", "data", "encode", "trajectories", "rule", "optimizer", "evaluation")
 _DATA = {"name": str, "train": int | None, "test": int | None, "holdout": float | None, "directory": str | None}
 
 
@@ -56,7 +56,7 @@ class Experiment:
     Attributes:
         name: of the file, without its suffix.
         system: the variant that is built.
-        build, encode: options of the variant's `build` and `encode`.
+        build, encode, trajectories: options of the variant's functions of these names.
         optimizer: None for rules with rates of their own.
         evaluation: finder of predictions and scores, `finder` of the table `[evaluation]`; None for the rule's own.
         table: the parsed file, with what the command line changed.
@@ -75,12 +75,23 @@ class Experiment:
     evaluation: Finder | None
     build: Mapping[str, Any]
     encode: Mapping[str, Any]
+    trajectories: Mapping[str, Any]
     table: Mapping[str, Any]
     source: str
 
     def build_system(self, variant: Variant) -> System:
         """The variant built with this experiment's options."""
         return variant.build(**function_options(variant.build, self.build, f"{self.source}: build"))
+
+    def build_model(self, variant: Variant) -> Model | TrajectoryModel:
+        """What is trained: the compiled system, or its trajectories."""
+        system = self.build_system(variant)
+        if variant.trajectories is None:
+            if self.trajectories:
+                raise ModelError(f"{self.source}: [trajectories] has options, but {self.system!r} learns equilibria")
+            return variant.compile(system)
+        where = f"{self.source}: trajectories"
+        return variant.compile(system, **function_options(variant.trajectories, self.trajectories, where, skip=1))
 
     def load_data(self, variant: Variant) -> Dataset:
         """The data as the variant wants them."""
@@ -162,6 +173,7 @@ def parse_experiment(table: Mapping[str, Any], name: str, source: str) -> Experi
         evaluation=_evaluation(table.get("evaluation"), f"{source}: evaluation"),
         build=MappingProxyType(dict(table.get("build", {}))),
         encode=MappingProxyType(dict(table.get("encode", {}))),
+        trajectories=MappingProxyType(dict(table.get("trajectories", {}))),
         table=MappingProxyType(dict(table)),
         source=source,
     )

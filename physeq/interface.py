@@ -16,6 +16,10 @@ from physeq import symbolic as _symbolic
 class Model(_compile.Model):
     """A compiled system with `equilibrium` as a method."""
 
+    def to_document(self, rule: Any = None) -> _report.Document:
+        """The page of what was derived, with the updates of a rule; see `physeq.report.derivation_page`."""
+        return _report.derivation_page(self.derivation, rule)
+
     def equilibrium(self, params: Any, inputs: Any = None, **options: Any) -> _solve.Equilibrium:
         """See `physeq.equilibrium`."""
         return _solve.equilibrium(self, params, inputs, **options)
@@ -41,7 +45,11 @@ class Motion(_compile.Motion):
 
 
 class TrajectoryModel(_compile.TrajectoryModel):
-    """Trajectories under a boundary condition, with their solution as a method."""
+    """Trajectories under a boundary condition, with their solution and their page as methods."""
+
+    def to_document(self, rule: Any = None) -> _report.Document:
+        """The page of what was derived: action, equations, and the updates of a rule; see `physeq.report`."""
+        return _report.trajectory_page(self, derive(self.system), rule)
 
     def solve(self, params: Any, inputs: Any = None, **options: Any) -> _solve.Trajectories:
         """See `physeq.solve_trajectories`."""

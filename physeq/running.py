@@ -20,7 +20,6 @@ from physeq.learn import Fit, fit
 from physeq.loading import LoadedSystem
 from physeq.names import name_of
 from physeq.pictures import draw_pictures
-from physeq.report import derivation_page
 
 SCHEMA = 1
 EXPERIMENT, ENVIRONMENT, METRICS = "experiment.toml", "environment.json", "metrics.json"
@@ -84,7 +83,7 @@ def run_experiment(
     begin = time.perf_counter()
     variant = system.variant(experiment.system)
     data = experiment.load_data(variant)
-    model = experiment.build_system(variant).compile()
+    model = experiment.build_model(variant)
     optimizer = None if experiment.optimizer is None else experiment.optimizer.build()
     if optimizer is not None:
         optimizer.build(model, 1)  # names of rates are checked before anything is written
@@ -110,7 +109,7 @@ def run_experiment(
         stop=stop,
     )
     result.save(folder)
-    (folder / "rules.html").write_text(derivation_page(model.derivation, experiment.rule).to_html(), encoding="utf-8")
+    (folder / "rules.html").write_text(model.to_document(experiment.rule).to_html(), encoding="utf-8")
     notes = draw_pictures(folder, result, data)
     metrics = _metrics(system, experiment, result, folder, before + time.perf_counter() - begin)
     (folder / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")

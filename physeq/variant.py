@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from physeq.data import Dataset
-from physeq.interface import System
+from physeq.interface import Model, System, TrajectoryModel
 from physeq.simulation import Simulation
 
 
@@ -24,6 +24,8 @@ class Variant:
             (doubled voltages, phases); None leaves them.
         probe: a function (system, seed) → (inputs, target) for `physeq check`; by default uniform in [0, 1].
         simulation: what `physeq simulate` shows of it, or None.
+        trajectories: a function (system, **options) → `System.trajectories(...)` for variants that learn trajectories,
+            with defaults for all options; None for those that learn equilibria.
     """
 
     build: Callable[..., System]
@@ -31,3 +33,8 @@ class Variant:
     encode: Callable[..., Dataset] | None = None
     probe: Callable[[System, int], tuple[Any, np.ndarray]] | None = None
     simulation: Simulation | None = None
+    trajectories: Callable[..., TrajectoryModel] | None = None
+
+    def compile(self, system: System, **options: Any) -> Model | TrajectoryModel:
+        """What is trained: the trajectories of a system where the variant has some, else its equilibria."""
+        return system.compile() if self.trajectories is None else self.trajectories(system, **options)

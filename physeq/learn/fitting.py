@@ -64,7 +64,7 @@ class Fit:
 
     def evaluate(self, data: Dataset | tuple, *, key: Array | None = None) -> dict[str, float]:
         """Cost, and error in percent where the data have labels, of the data's training part."""
-        ready = training_data(data, self.params)
+        ready = training_data(data, self.params, self.model)
         return evaluate(
             self.model, self.params, ready.inputs, ready.targets, self.finder,
             labels=ready.labels, class_targets=ready.class_targets, key=self._key(key),
@@ -171,7 +171,7 @@ def _train(
         drawn = [model.init_parameters(jax.random.fold_in(key, 0)) for key in keys]
         params = stack(drawn) if many else drawn[0]
     params = jax.tree.map(jnp.array, params)  # own copies: the epoch donates them
-    ready = training_data(data, params)
+    ready = training_data(data, params, model)
     count = len(ready.targets)
     steps = -(-count // batch_size)
     if rule.moves_weights != (optimizer is None):

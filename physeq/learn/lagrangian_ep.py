@@ -157,9 +157,8 @@ class LagrangianEP(TrajectoryRule):
         if isinstance(model.boundary, InitialValue):
             boundary = mean_over_batch(problem, _boundary_term(model.solver, problem, nudged, path, paths, weights))
         moved = jnp.max(jnp.abs(paths.ys - path.ys), axis=(0, -2, -1))
-        info = trajectory_info(
-            problem, path, (free[0], free[1], free[2]), (evidence[0], evidence[1], evidence[2]), moved, boundary
-        )
+        evidence = (free[0], free[1], free[2]), (again[0], again[1], again[2])
+        info = trajectory_info(problem, path, *evidence, moved, boundary)
         return mean_over_batch(problem, gradients), info
 
 

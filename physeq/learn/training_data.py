@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from physeq.compile import TrajectoryModel
 from physeq.data import Dataset
 from physeq.errors import ModelError
 
@@ -27,12 +28,16 @@ class TrainingData:
     class_targets: Array | None
 
 
-def training_data(data: Dataset | tuple, params: Any) -> TrainingData:
+def training_data(data: Dataset | tuple, params: Any, model: Any = None) -> TrainingData:
     """Check data and put them on the device in the parameters' dtype.
+
+    Rows of a `Dataset` are series, one time after the other, where the model is one of trajectories.
 
     Args:
         data: a `Dataset`, or (inputs, targets) or (inputs, targets, test inputs, test targets); inputs may be a dict of
             arrays where a system has several.
+        params: the parameters.
+        model: what is trained.
 
     Raises:
         ModelError: another number of parts, sample counts that differ, NaN or infinite entries.
@@ -48,6 +53,8 @@ def training_data(data: Dataset | tuple, params: Any) -> TrainingData:
         parts, labels, test_labels = list(data), None, None
     else:
         raise ModelError("data must be a Dataset, (inputs, targets), or (inputs, targets, test inputs, test targets)")
+    if isinstance(data, Dataset) and isinstance(model, TrajectoryModel):
+        parts = [_series(part, size, data.name) for part, size in zip(parts, 2 * _sizes(model), strict=False)]
     names = ("inputs", "targets", "test inputs", "test targets")
     arrays = [_convert(part, dtype, name) for part, name in zip(parts, names, strict=False)]
     for x, y, name in zip(arrays[::2], arrays[1::2], ("training", "test"), strict=False):
@@ -58,6 +65,22 @@ def training_data(data: Dataset | tuple, params: Any) -> TrainingData:
             )
     test = arrays[2:] if len(arrays) == 4 else [None, None]
     return TrainingData(arrays[0], arrays[1], labels, test[0], test[1], test_labels, _class_targets(labels, arrays[1]))
+
+
+def _sizes(model: TrajectoryModel) -> list[int]:
+    """Numbers of one time of the input and of the target."""
+    if len(model.system.inputs) != 1 or model.cost is None:
+        raise ModelError("a Dataset feeds systems with one input and a cost; pass arrays, with a dict of inputs")
+    return [model.system.inputs[0].size, model.cost.outputs]
+
+
+def _series(rows: np.ndarray, size: int, name: str) -> np.ndarray:
+    if rows.shape[1] % size:
+        raise ModelError(
+            f"data set {name!r}: rows of {rows.shape[1]} numbers are no series of {size} at a time; encode them as "
+            "one time after the other"
+        )
+    return rows.reshape(len(rows), -1, size)
 
 
 def _convert(part: Any, dtype: Any, name: str) -> Any:
