@@ -18,6 +18,7 @@ from physeq.compile.motion import BoundMotion
 from physeq.compile.motion_layout import MotionLayout
 from physeq.compile.printer import Program
 from physeq.symbolic.motion_structure import hamiltonian_or_refuse
+from physeq.symbolic.place import Feed
 from physeq.symbolic.symbols import time
 
 
@@ -50,6 +51,17 @@ class HamiltonianPrograms:
         """Whether no term holds the time and no input moves."""
         terms = [e for f in self.layout.forms for e in f.placement.component.expressions()]
         return not any(e.has(time) for e in terms)
+
+    @property
+    def fed_inertia(self) -> str | None:
+        """The component whose inertia an input changes, with its term; None where none does."""
+        for entry in self.layout.system.inputs:
+            for placed in (form.placement for form in self.layout.forms):
+                fed = isinstance(entry.kind, Feed) and entry.kind.placement == placed.name
+                if fed and placed.component.kinetic.has(entry.kind.signal):
+                    where = f"component {placed.component.name!r} in {placed.name!r}"
+                    return f"input {entry.name!r} changes that of {where} ({placed.component.kinetic})"
+        return None
 
     @cached_property
     def _forms(self) -> list[tuple]:

@@ -11,13 +11,17 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
+from physeq.compile import TrajectoryModel
 from physeq.errors import ModelError
 from physeq.learn.held_outputs import contrastive_function, require_outputs_to_hold, stiffness_weighted
 from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost
-from physeq.solve import FixedPoint, Minimise, Newton, NodeDescent, default_finder
+from physeq.learn.steps_in_time import steps_in_time
+from physeq.learn.trajectory_rule import trajectory_info
+from physeq.solve import FixedPoint, Leapfrog, Minimise, Newton, NodeDescent, default_finder
 from physeq.solve.finder import Finder
 from physeq.solve.implicit import adjoint, pin
 from physeq.solve.result import State
+from physeq.solve.trajectory_solver import TrajectorySolver
 
 _OF_HELD_OUTPUTS = (Objective.STIFFNESS_WEIGHTED_COST, Objective.CONTRASTIVE_FUNCTION)
 
@@ -119,17 +123,27 @@ class ImplicitDifferentiation(LearningRule):
 class BackpropagationThroughTime(LearningRule):
     """The gradient of C after a fixed number of steps of a finder, by reverse-mode differentiation through them.
 
+    On trajectories, of J = ∫ℓ dt + c through the steps of `Leapfrog`, all of which are stored.
+
     Attributes:
-        finder: one with a fixed budget (`FixedPoint(30)`, `NodeDescent(4)`, `EulerSteps(0.1, 200)`).
+        finder: one with a fixed budget (`FixedPoint(30)`, `NodeDescent(4)`, `EulerSteps(0.1, 200)`); on trajectories
+            the model's `Leapfrog(steps)`.
     """
 
-    finder: Finder
+    finder: Finder | TrajectorySolver
 
     def phases(self) -> tuple[Phase, ...]:
         return ()
 
     def check(self, model: Any) -> None:
+        if isinstance(model, TrajectoryModel):
+            return self._check_trajectories(model)
         require_cost(model, "BackpropagationThroughTime")
+        if isinstance(self.finder, TrajectorySolver):
+            raise ModelError(
+                f"BackpropagationThroughTime: {type(self.finder).__name__} finds trajectories, and this model has "
+                "equilibria; use FixedPoint(30), or compile with System.trajectories(boundary, solver)"
+            )
         if not self.finder.unrolled:
             raise ModelError(
                 "BackpropagationThroughTime needs a finder with a fixed number of steps, such as FixedPoint(30) "
@@ -138,18 +152,51 @@ class BackpropagationThroughTime(LearningRule):
             )
         self.finder.check(model)
 
-    def prediction_finder(self, model: Any) -> Finder:
+    def _check_trajectories(self, model: TrajectoryModel) -> None:
+        if model.cost is None:
+            raise ModelError(
+                "BackpropagationThroughTime needs a cost: pass cost= to trajectories() and outputs= to System"
+            )
+        if not isinstance(model.solver, Leapfrog):
+            raise ModelError(
+                f"BackpropagationThroughTime needs trajectories that are stepped, by Leapfrog(steps), and these are "
+                f"found by {type(model.solver).__name__}; use ContinuousAdjoint"
+            )
+        if self.finder != model.solver:
+            raise ModelError(
+                f"BackpropagationThroughTime: the finder must be the solver of the trajectories, {model.solver!r}, "
+                f"got {self.finder!r}"
+            )
+
+    def prediction_finder(self, model: Any) -> Any:
         return self.finder
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
+        def along(p):
+            problem = model.problem(p, inputs, target)
+            path, *evidence = model.solver.find(problem, problem.start(start, problem.beta.dtype))
+            info = trajectory_info(problem, path, tuple(evidence))
+            return info.cost, info
+
         def loss(p):
             problem = model.problem(p, inputs, target)
+            assert isinstance(self.finder, Finder)  # `check` has refused solvers of trajectories
             free, *evidence = self.finder.find(problem, problem.start(start, problem.beta.dtype))
             info = _info(problem, free, *evidence)
             return info.cost, info
 
-        gradients, info = jax.grad(loss, has_aux=True)(params)
+        gradients, info = jax.grad(along if isinstance(model, TrajectoryModel) else loss, has_aux=True)(params)
         return gradients, info
+
+    def gradient_in_time(self, model: Any, params: Params, inputs: Any, target: Array) -> Params:
+        """What every step of a trajectory adds to the gradient, `(steps, *shape)` for every parameter.
+
+        Raises:
+            ModelError: no stepped trajectories, or data that do not fit.
+        """
+        self._check_trajectories(model)
+        inputs, target = model.check_data(inputs, target)
+        return steps_in_time(model, params, inputs, target)
 
 
 @dataclass(frozen=True)

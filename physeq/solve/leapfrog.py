@@ -114,7 +114,9 @@ def parameter_parts(problem: Any, params: Any) -> tuple[Any, Array]:
     programs = hamiltonian_programs(problem.layout)
     flat = per_instance(problem.layout, params)
     zero = jnp.zeros(len(programs.positions), problem.times.dtype)
-    values = programs.mass(BoundMotion(problem.layout, flat, {}), jnp.zeros((), zero.dtype), zero)
+    # Masses see no inputs (`check`), but the programs of a component ask for all that feed it.
+    unread: dict[str, Any] = {e.name: jnp.zeros(e.size, zero.dtype) for e in problem.layout.system.inputs}
+    values = programs.mass(BoundMotion(problem.layout, flat, unread), jnp.zeros((), zero.dtype), zero)
     rows, columns, _ = programs.mass_places
     if programs.diagonal:
         return flat, 1 / zero.at[rows].add(values)
@@ -182,6 +184,8 @@ class Leapfrog(TrajectorySolver):
                 f"Leapfrog: {name} is held while its position moves; drive the node with a force (Drive), or use "
                 "Collocation"
             )
+        if (why := programs.fed_inertia) is not None:
+            raise ModelError(f"Leapfrog needs constant inertia: {why}; use Collocation")
         if model.cost is not None and model.cost.rated:
             form = model.cost.form
             raise ModelError(
