@@ -1,6 +1,7 @@
 """Frequency propagation: bias, leakage of windows and noise at the predicted rates, lag, refusals."""
 
 import dataclasses
+import typing
 
 import jax
 import jax.numpy as jnp
@@ -162,6 +163,28 @@ def test_info_holds_the_free_signal(resistors):
     cost = np.mean(np.sum((np.asarray(info.prediction) - resistors.target) ** 2, -1)) / 2
     assert float(info.cost) == pytest.approx(cost, rel=1e-12)
     assert info.residual.shape == info.steps.shape == (2,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counted(pq.Newton):
+    """Newton's method that counts how often it is traced."""
+
+    traced: typing.ClassVar = []
+
+    def find(self, problem, free):
+        self.traced.append(1)
+        return super().find(problem, free)
+
+
+@pytest.mark.parametrize("noise", [None, pq.GaussianNoise(0.01)])
+def test_nothing_compiles_on_the_second_call(resistors, noise):
+    rule = pq.FrequencyPropagation(0.1, pq.LockIn(2, noise=noise), free=Counted())
+    before = len(Counted.traced)
+    resistors.flat(rule, key=jax.random.key(0))
+    after, moved = len(Counted.traced), jax.tree.map(lambda p: p + 0.01, resistors.params)
+    assert after > before
+    rule.gradient(resistors.model, moved, resistors.inputs, resistors.target, key=jax.random.key(1))
+    assert len(Counted.traced) == after
 
 
 def test_batch_shapes_average_alike(resistors):
