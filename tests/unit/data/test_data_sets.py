@@ -21,6 +21,7 @@ SHAPES = {
     "half-sine": (60, 40, 1, 1, None),
     "linear-map": (200, 100, 4, 3, None),
     "allosteric": (20, 1, 4, 10, None),
+    "tones": (16, 16, 8, 8, None),
 }
 DIGITS_FIRST = [0, 6, 3, 8, 1, 8, 4, 1, 5, 8, 9, 7]
 DIGITS_SUM = "028c9cb880a0fe719dedcf502d5c19d847f3f9b4b18ef156ae7931d8938be190"
