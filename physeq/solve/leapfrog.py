@@ -220,7 +220,8 @@ class Leapfrog(TrajectorySolver):
         """dJ/dθ of one sample from the state at T, the steps run backwards: no state is stored.
 
         With μ = λ_v + (h/2) λ_q after the kick: λ_q ← λ_q + h (∂a/∂q)ᵀ μ + h ∂ℓ/∂q, λ_v ← μ + (h/2) λ_q, and
-        dJ/dθ = Σ_k h (∂a/∂θ)ᵀ μ with the acceleration a = M⁻¹F. This is reverse-mode differentiation of the steps.
+        dJ/dθ = Σ_k h (∂a/∂θ)ᵀ μ with the acceleration a = M⁻¹F. This is reverse-mode differentiation of the steps, up
+        to rounding, which grows with the chaos of the motion, as that of the states found backwards does.
         """
         leap, cost = LeapfrogMap.of(one, self.steps), one.cost
         positions, velocities = leap.rows
