@@ -106,18 +106,19 @@ class EchoRun:
 
         by_q, by_v = self._terminal_slopes(q, v)
         nudge = betas[:, None, None]
-        begin = (q - nudge * by_v, -v - nudge * by_q)
+        begin = (q[None] - nudge * by_v[None], -v[None] - nudge * by_q[None])
         none = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(self._none))
         (_, home, back, total), parts = jax.lax.scan(step, (jnp.int32(self.count - 1), *begin, none), length=self.count)
         first, rate = self.start()
+        moved = home - first[None]
         share = jnp.stack([betas[1], -betas[0]]) / (betas[1] - betas[0])
         missed = [jnp.tensordot(share, home, 1) - first, jnp.tensordot(share, back, 1) + rate]
         return Echo(
             total,
             parts,
-            jnp.tensordot(weights, home - first, 1),
+            jnp.tensordot(weights, moved, 1),
             jnp.max(jnp.abs(jnp.stack(missed))),
-            jnp.max(jnp.abs(home - first), axis=(0, 2)),
+            jnp.max(jnp.abs(moved), axis=(0, 2)),
         )
 
     def boundary(self, q: Array, v: Array, apart: Array) -> tuple[dict, dict]:
