@@ -45,11 +45,40 @@ class Motion(_compile.Motion):
 
 
 class TrajectoryModel(_compile.TrajectoryModel):
-    """Trajectories under a boundary condition, with their solution and their page as methods."""
+    """Trajectories under a boundary condition, with their solution and their page as methods.
+
+    `rule` is a rule of trajectories; by default the first of `HamiltonianEcho`, `LagrangianEP`, `TimeReversedNudge` and
+    `ContinuousAdjoint` that holds.
+    """
 
     def to_document(self, rule: Any = None) -> _report.Document:
-        """The page of what was derived: action, equations, and the updates of a rule; see `physeq.report`."""
+        """The page as a document of SymPy expressions; see `physeq.report.trajectory_page`."""
         return _report.trajectory_page(self, derive(self.system), rule)
+
+    def to_markdown(self, rule: Any = None) -> str:
+        """The page as Markdown."""
+        return self.to_document(rule).to_markdown()
+
+    def to_latex(self, rule: Any = None) -> str:
+        """The page as a LaTeX file."""
+        return self.to_document(rule).to_latex()
+
+    def to_html(self, rule: Any = None) -> str:
+        """The page as one self-contained HTML file."""
+        return self.to_document(rule).to_html()
+
+    def to_text(self, rule: Any = None) -> str:
+        """Equations of motion, updates and structure as plain text."""
+        return _report.trajectory_summary(self, derive(self.system), rule)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+    def _repr_html_(self) -> str:
+        return _framed(self.to_html())
 
     def solve(self, params: Any, inputs: Any = None, **options: Any) -> _solve.Trajectories:
         """See `physeq.solve_trajectories`."""
@@ -99,11 +128,15 @@ class Derivation(_symbolic.Derivation):
         return self.to_markdown()
 
     def _repr_html_(self) -> str:
-        # A frame keeps the page's style sheet from the notebook's.
-        return f'<iframe srcdoc="{escape(self.to_html())}" style="width:100%;height:45rem;border:0"></iframe>'
+        return _framed(self.to_html())
 
     def _repr_latex_(self) -> str:
         return _report.motion_latex(self)
+
+
+def _framed(page: str) -> str:
+    """A page in a frame, which keeps its style sheet from the notebook's."""
+    return f'<iframe srcdoc="{escape(page)}" style="width:100%;height:45rem;border:0"></iframe>'
 
 
 def derive(system: _symbolic.System, *, per_element: Iterable[str] = ()) -> Derivation:

@@ -24,3 +24,5 @@ from .plots import learning_curve as learning_curve
 from .plots import weight_map as weight_map
 from .text import motion_latex as motion_latex
 from .text import summary as summary
+from .trajectory_page import trajectory_page as trajectory_page
+from .trajectory_page import trajectory_summary as trajectory_summary

@@ -173,9 +173,10 @@ def _hamiltonian(names: Names, structure: MotionStructure) -> Iterator[Block]:
 
 def _kept(names: Names, structure: MotionStructure) -> Iterator[Block]:
     items: list = []
-    if not structure.dissipates and not structure.supplied and structure.autonomous:
+    driven = bool(names.system.inputs)
+    if not structure.dissipates and not structure.supplied and structure.autonomous and not driven:
         items.append("The energy T + V is kept.")
-    for name in structure.cyclic:
+    for name in () if driven else structure.cyclic:
         items.append(f"The total momentum of {name} is kept: a common shift changes no force.")
     if items:
         yield Bullets(items)

@@ -38,12 +38,13 @@ from physeq.report._rule_response import response_rule
 from physeq.report._rule_transposed import corrections, dyadic, extra_storage
 from physeq.report._rule_updates import energy_updates, slopes
 from physeq.report._steady import energy_symbol
+from physeq.report._words import rule_words
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section, Warning
 
 
 def learning(names: Names, rule: Any) -> Section:
     """The section on a learning rule."""
-    title = f"Learning: {_words(type(rule).__name__)}"
+    title = f"Learning: {rule_words(type(rule).__name__)}"
     reason = refusal(rule, names.derivation)
     if names.derivation.cost is None:
         return Section("Learning", [Note("The system declares no cost, so that there is nothing to learn.")])
@@ -60,7 +61,7 @@ def _blocks(names: Names, rule: Any) -> list[Block]:
     from physeq import learn  # late: pages without rules need not load them
 
     if isinstance(rule, learn.JacobianHomeostasis):
-        return homeostasis(names, rule, _words(type(rule.rule).__name__), _blocks(names, rule.rule))
+        return homeostasis(names, rule, rule_words(type(rule.rule).__name__), _blocks(names, rule.rule))
     if rule.moves_weights:
         return continual(names, rule)
     for kind, writer in (
@@ -112,15 +113,3 @@ def _estimate(names: Names, measured: tuple[Measured, ...]) -> Iterator[Block]:
     text = ["Each update below descends this estimate with the rate ", Math(rate(names))]
     text += [", where |", " names the phase of a measurement, averaged over the batch."]
     yield Paragraph(text)
-
-
-def _words(name: str) -> str:
-    """A class name as words: VectorFieldEP is "vector field EP"."""
-    words = "".join(
-        f" {c}" if c.isupper() and k and (not name[k - 1].isupper() or name[k + 1 : k + 2].islower()) else c
-        for k, c in enumerate(name)
-    ).split()
-    return " ".join(w if w.isupper() or w in _PEOPLE else w.lower() for w in words)
-
-
-_PEOPLE = ("Jacobian",)

@@ -51,3 +51,19 @@ def parameter_range(p: Parameter) -> str | None:
     if p.lower > -float("inf"):
         return f"≥ {lower}"
     return f"≤ {upper}" if p.upper < float("inf") else None
+
+
+_PEOPLE = ("Jacobian", "Lagrangian", "Hamiltonian")
+
+
+def rule_words(name: str) -> str:
+    """The name of a rule's class as words.
+
+    >>> rule_words("VectorFieldEP"), rule_words("HamiltonianEcho")
+    ('vector field EP', 'Hamiltonian echo')
+    """
+    words = "".join(
+        f" {c}" if c.isupper() and k and (not name[k - 1].isupper() or name[k + 1 : k + 2].islower()) else c
+        for k, c in enumerate(name)
+    ).split()
+    return " ".join(w if w.isupper() or w in _PEOPLE else w.lower() for w in words)

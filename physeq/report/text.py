@@ -83,9 +83,13 @@ def summary(derivation: Derivation, rule: Any = None) -> str:
     head = f"{system.name}: {nodes:,} nodes, {elements:,} elements, {derivation.structure.system_class.value}, {kind}"
     lines = [head]
     for section in (motion(names), learning(names, rule), structure_section(names)):
-        found = [line for block in section.blocks for line in _lines(block)]
-        lines += ["", section.title, *(f"  {line}" for line in found)]
+        lines += ["", section.title, *(f"  {line}" for line in section_lines(section))]
     return "\n".join(lines)
+
+
+def section_lines(section: Section) -> list[str]:
+    """Equations, remarks and verdicts of a section as lines of text, without what is nested in it."""
+    return [line for block in section.blocks for line in _lines(block)]
 
 
 def motion_latex(derivation: Derivation) -> str:

@@ -1,0 +1,334 @@
+"""Hamiltonian echoes on a page: Hamilton's equations, the momentum flip, the nudged way back, the updates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sympy as sp
+
+from physeq.report._assemble import at_node, gathered, tidy, total
+from physeq.report._motion import drives, equation_indices, node_labels
+from physeq.report._naming import Names
+from physeq.report._operators import Scaled, Written, sum_over
+from physeq.report._relations import Chain, Contrast, InPhase, Slope, TotalSlope
+from physeq.report._rule_operators import At
+from physeq.report._rule_phases import LOCALITY, Measured, measured_phases, random_sign, rate
+from physeq.report._steady import nudge_symbol
+from physeq.report._trajectory_action import cost_slopes, lagrangian_density
+from physeq.report._trajectory_locality import Row, locality_table, remarks
+from physeq.report._trajectory_names import (
+    Indices,
+    beside,
+    companion,
+    duration,
+    free_variables,
+    hamiltonian,
+    instant,
+    lagrangian,
+    objective,
+    theta,
+)
+from physeq.report._trajectory_updates import (
+    action_slopes,
+    action_updates,
+    contrast_over_time,
+    contrast_words,
+    of_elements,
+    times,
+    trained,
+    trajectory_phases,
+)
+from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
+from physeq.report.notation import symbol_latex
+from physeq.symbolic.component import Slot
+from physeq.symbolic.derivation import driven_inputs
+from physeq.symbolic.motion_form import MotionForm
+from physeq.symbolic.reduction import Variable, motion_terms
+from physeq.symbolic.symbols import Coordinate, Parameter, Signal
+
+
+def echo(names: Names, model: Any, rule: Any) -> list[Block]:
+    """The blocks of Hamiltonian echoes."""
+    phases, p = rule.phases(), theta(names)
+    measured = measured_phases(names, phases)
+    assert measured is not None  # the nudgings of this rule have weights in closed form
+    blocks: list[Block] = [
+        Paragraph(
+            [
+                "The rule estimates the gradient of ",
+                Math(objective(names)),
+                ", averaged over the batch, from one run forward and echoes of it:",
+            ]
+        ),
+        trajectory_phases(phases),
+        *random_sign(names, phases),
+        Section("Forward", list(_forward(names, model))),
+        Section("Momentum flip", list(_flip(names, model))),
+        Section("Echo", list(_way_back(names, model))),
+    ]
+
+    def measure(body: sp.Expr, factor: sp.Expr) -> sp.Expr:
+        return contrast_over_time(names, model, reversed_series(names, model, body), measured, -factor)
+
+    by_energy = contrast_over_time(names, model, Slope(hamiltonian(names), p), measured, sp.S.One)
+    by_action = measure(Slope(lagrangian(names), p), sp.S.One)
+    blocks.append(Equation(Chain("approx", TotalSlope(objective(names), p), by_energy), label="estimate"))
+    text: list = [
+        "Here | names the echo of a measurement, and ",
+        Math(Slope(hamiltonian(names), p)),
+        " at given momenta",
+    ]
+    text += [
+        " is ",
+        Math(-Slope(lagrangian(names), p)),
+        " at given rates, so that every element integrates the latter:",
+    ]
+    blocks += [Paragraph(text), Equation(Chain("approx", TotalSlope(objective(names), p), by_action), label="estimate")]
+    blocks.append(Paragraph(["Each update below descends this estimate with the rate ", Math(rate(names)), "."]))
+    blocks += _ends(names, model, measured)
+
+    def more(form: MotionForm, q: Parameter, factor: sp.Expr) -> sp.Expr:
+        return _end_terms(names, model, form, q, factor)
+
+    blocks += action_updates(names, model, measure, contrast_words(measured), more)
+    count = len(measured)
+    stored = f"{count} running integral{'s' if count > 1 else ''}, one per echo; nothing of the forward run"
+    ends = ", where the echoes end, and the rate at the start"
+    ends += " and at the end" if model.cost.form.terminal.has(model.cost.form.rate) else ""
+    rows = [
+        Row(form, q, slope, more=ends if form.placement.component.kinetic.has(q) else "")
+        for form, q, slope, _ in action_slopes(names, model)
+        if slope != 0
+    ]
+    table = locality_table(names, model, rows, " and ".join(m.name for m in measured), stored)
+    return [*blocks, Section(LOCALITY, [*table, *remarks(names)])]
+
+
+# ---- equations -------------------------------------------------------------------------------------------------------
+
+
+def _coordinates(names: Names, model: Any) -> Iterator[tuple[str, Coordinate, Variable, tuple[sp.Symbol, ...]]]:
+    """(group, coordinate, variable, indices of a node or element) of everything that moves."""
+    for group, q, _ in free_variables(names, model):
+        v = names.derivation.variables[group, q]
+        yield group, q, v, equation_indices(names, v)
+
+
+def momentum(names: Names, group: str, q: Coordinate, at: Indices) -> sp.Expr:
+    """p_i, as the section on integration names it."""
+    bases = ["p", rf"p^{{{q.latex_name}}}", rf"p^{{{q.latex_name},\mathrm{{{group}}}}}"]
+    return names.quantity(f"momentum of {group}.{q.name}", bases, f"momentum of {q.name}", at)
+
+
+def _rate_of_momentum(names: Names, group: str, q: Coordinate, at: Indices) -> sp.Expr:
+    head = symbol_latex(momentum(names, group, q, at).base)
+    dotted = rf"\dot{{p}}{head.removeprefix('p')}"
+    return names.quantity(f"rate of momentum of {group}.{q.name}", [dotted], f"rate of the momentum of {q.name}", at)
+
+
+def _inertia(names: Names, v: Variable) -> list[sp.Expr] | None:
+    """What the momentum of a node is per rate, where no other rate stands in it."""
+    for placement in names.system.placements:
+        component = placement.component
+        rates = [component.symbol(s, 1) for s in component.slots]
+        if any(sp.diff(component.kinetic, a, b) != 0 for a in rates for b in rates if a != b):
+            return None
+    return at_node(names, v, None, lambda p, s: sp.diff(p.component.kinetic, p.component.symbol(s, 1), 2))
+
+
+def _momenta(names: Names, v: Variable, group: str, q: Coordinate, at: Indices) -> Equation:
+    """q̇_i = ∂H/∂p_i, or p_i = ∂T/∂q̇_i where inertia is shared."""
+    p, velocity = momentum(names, group, q, at), names.state(group, q, 1, at)
+    inertia = _inertia(names, v)
+    if inertia is not None:
+        return Equation(velocity, p / sp.Add(*inertia), label=f"rate, group {group}")
+    terms = at_node(names, v, None, lambda a, s: sp.diff(a.component.kinetic, a.component.symbol(s, 1)))
+    return Equation(p, gathered(terms), label=f"momentum, group {group}", note="solved for the rates")
+
+
+def _force(names: Names, v: Variable, at: Indices) -> list[sp.Expr]:
+    """−∂H/∂q_i and forces given in time, one summand each."""
+
+    def terms(name: str) -> list[sp.Expr]:
+        return at_node(names, v, None, lambda p, s: motion_terms(p.component, s)[name])
+
+    return [*(-e for e in terms("conservative")), *terms("force"), *drives(names, v, at[0])]
+
+
+def _forward(names: Names, model: Any) -> Iterator[Block]:
+    h = hamiltonian(names)
+    if (energy := _energy(names, model)) is not None:
+        yield Equation(h, energy, label="Hamiltonian")
+    for group, q, _, at in _coordinates(names, model):
+        x, p = names.state(group, q, 0, at), momentum(names, group, q, at)
+        yield Equation(names.state(group, q, 1, at), Slope(h, p))
+        yield Equation(_rate_of_momentum(names, group, q, at), -Slope(h, x))
+    yield Paragraph("With the terms that the components declare:")
+    for group, q, v, at in _coordinates(names, model):
+        yield _momenta(names, v, group, q, at)
+        force = gathered(_force(names, v, at))
+        yield Equation(_rate_of_momentum(names, group, q, at), force, label=f"force, group {group}")
+
+
+def _energy(names: Names, model: Any) -> sp.Expr | None:
+    """H in momenta, where every coordinate has an inertia of its own; None elsewhere."""
+    parts: list[sp.Expr] = []
+    for group, q, v, at in _coordinates(names, model):
+        inertia = _inertia(names, v)
+        if inertia is None:
+            return None
+        domain = names.elements(names.system.placement(group)) if v.internal else names.group(group)
+        parts.append(sum_over(momentum(names, group, q, at) ** 2 / (2 * sp.Add(*inertia)), at, at, domain))
+    for placement in names.system.placements:
+        component = placement.component
+        parts.append(total(names, component.kinetic - lagrangian_density(component), placement))
+    for name, nodes, coordinate in driven_inputs(names.system):
+        for part in nodes.parts:
+            v, i = names.derivation.node_variable(part.group, coordinate, name), names.index(0)
+            work = names.drive(name, i) * names.state(part.group, v.coordinate, 0, (i,))
+            parts.append(-sum_over(work, (i,), (i,), names.group(part.group)))
+    return Written(*parts)
+
+
+def _flip(names: Names, model: Any) -> Iterator[Block]:
+    i, beta, end = names.index(0), nudge_symbol(names), duration(names, model.boundary)
+    form = model.cost.form
+    text = "An echo starts where the forward run ended, with all momenta turned round, and its time runs anew. What "
+    yield Paragraph([text, Math(beta), " marks is the echo with this nudge; what has no mark is the forward run:"])
+    for group, q, _, at in _coordinates(names, model):
+        x, p = names.state(group, q, 0, at), momentum(names, group, q, at)
+        shift = beta * _kick(names, model, group, q, at) if form.terminal.has(form.rate) else sp.S.Zero
+        yield Equation(InPhase(At(x, sp.S.Zero), beta), Written(At(x, end), -shift))
+        yield Equation(InPhase(At(p, sp.S.Zero), beta), -At(p, end))
+    if form.terminal == 0:
+        return
+    outputs = names.system.outputs
+    assert outputs is not None  # a cost has outputs
+    yield Paragraph(f"The terminal cost starts an echo off on the outputs, {node_labels(names, outputs)}:")
+    for part in outputs.parts:
+        slope, by_rate = (_at_end(names, model, e) for e in cost_slopes(names, model, part.group, i, "terminal"))
+        if slope != 0:
+            p = momentum(names, part.group, form.coordinate, (i,))
+            yield Equation(InPhase(At(p, sp.S.Zero), beta), Written(-At(p, end), -times(beta, slope)))
+        if by_rate != 0:
+            yield from _kick_equation(names, model, part.group, by_rate)
+
+
+def _at_end(names: Names, model: Any, expr: sp.Expr) -> sp.Expr:
+    """A slope of the terminal cost with its states at T."""
+    end, form, i = duration(names, model.boundary), model.cost.form, names.index(0)
+    states = {
+        names.state(p.group, form.coordinate, order, (i,)) for p in names.system.outputs.parts for order in (0, 1)
+    }
+    return expr.xreplace({x: At(x, end) for x in states})
+
+
+def _way_back(names: Names, model: Any) -> Iterator[Block]:
+    i, t, end = names.index(0), instant(names), duration(names, model.boundary)
+    beta, form = nudge_symbol(names), model.cost.form
+    text: list = ["The same equations; what is given in time is replayed in reverse, at ", Math(end - t)]
+    yield Paragraph([*text, ". The cost joins the energy with the factor ", Math(beta), ", and pushes the outputs:"])
+    for group, q, v, at in _coordinates(names, model):
+        force = [reversed_series(names, model, e) for e in _force(names, v, at)]
+        parts = [p for p in names.system.outputs.parts if p.group == group and q == form.coordinate]
+        dotted = _rate_of_momentum(names, group, q, at)
+        whole = bool(parts) and parts[0].whole
+        if not whole:
+            yield Equation(dotted, gathered(force), label=f"force, group {group}")
+        for part in parts:
+            slope, _ = cost_slopes(names, model, part.group, i)
+            if slope == 0:
+                continue
+            nudged = Written(gathered(force), -times(beta, reversed_series(names, model, slope)))
+            yield Equation(dotted, nudged, label=f"force on an output, group {group}")
+
+
+def reversed_series(names: Names, model: Any, expr: sp.Expr) -> sp.Expr:
+    """An expression with everything that is given in time, inputs, targets and the time itself, at T − t."""
+    t = instant(names)
+    back = duration(names, model.boundary) - t
+    series = {names.drive(name, names.index(0)).base for name, _, _ in driven_inputs(names.system)}
+    target = model.cost.form.target
+    series |= {names.target(target, names.index(0)).base} if target is not None else set()
+    for placement in names.system.placements:
+        for signal in placement.component.signals:
+            assert isinstance(signal, Signal)
+            shown = names.signal(placement.name, signal, names.element(placement, names.ports(placement)))
+            series.add(shown.base)
+    given = {e: At(e, back) for e in expr.atoms(sp.Indexed) if e.base in series}
+    return expr.xreplace({t: back}).xreplace(given)
+
+
+# ---- what trained masses add at the ends -----------------------------------------------------------------------------
+
+
+def _weighs(model: Any) -> bool:
+    """Whether a trained parameter stands in a kinetic energy."""
+    return any(form.placement.component.kinetic.has(p) for form, p in trained(model))
+
+
+def _kick(names: Names, model: Any, group: str, q: Coordinate, at: Indices) -> sp.Expr:
+    """b_i, what the terminal cost displaces per nudge."""
+    meaning = "displacement by the terminal cost, per nudge: its slope by the rates over the inertia"
+    return beside(names, model, "kick", "b", meaning, group, q, at)
+
+
+def _apart(names: Names, model: Any, group: str, q: Coordinate, at: Indices) -> sp.Expr:
+    """δ_i, how far the echoes end apart."""
+    return beside(names, model, "apart", r"\delta", "how far the echoes end apart, per nudge", group, q, at)
+
+
+def _kick_equation(names: Names, model: Any, group: str, slope: sp.Expr) -> Iterator[Block]:
+    q = model.cost.form.coordinate
+    v = names.derivation.variables[group, q]
+
+    def term(placement, slot):
+        component = placement.component
+        moved = {component.symbol(s, 1): _stand_in(names, model, "kick", s, _kick) for s in component.slots}
+        return sp.diff(component.kinetic, component.symbol(slot, 1)).xreplace(moved)
+
+    sides = gathered(at_node(names, v, None, term)), slope
+    yield Equation(*sides, label=f"displacement, group {group}", note="on all other nodes the right side is 0")
+
+
+def _stand_in(names: Names, model: Any, kind: str, slot: Slot, made: Any) -> sp.Symbol:
+    return companion(names, kind, slot, lambda group, q, at: made(names, model, group, q, at))
+
+
+def _ends(names: Names, model: Any, measured: tuple[Measured, ...]) -> Iterator[Block]:
+    if not _weighs(model):
+        return
+    end = duration(names, model.boundary)
+    yield Paragraph("Where an inertia is trained, momenta move with it at given rates, which both ends feel through:")
+    common = measured[0].weight
+    terms = [(sp.simplify(m.weight / common), m.nudge) for m in measured]
+    for group, q, _, at in _coordinates(names, model):
+        apart = Scaled(common, Contrast(At(names.state(group, q, 0, at), end), *terms))
+        yield Equation(_apart(names, model, group, q, at), apart, label=f"ends of the echoes, group {group}")
+    yield Note("Rates at the two ends, in the updates of these parameters, are those of the forward run.")
+
+
+def _end_terms(names: Names, model: Any, form: MotionForm, p: Parameter, factor: sp.Expr) -> sp.Expr:
+    """factor·[−δ·∂²T/∂θ∂q̇(0) − b·∂²T/∂θ∂q̇(T)]: what p = M(θ) q̇ adds at the start and at the end."""
+    component = form.placement.component
+    if not component.kinetic.has(p):
+        return sp.S.Zero
+    ends = [("apart", _apart, sp.S.Zero)]
+    if model.cost.form.terminal.has(model.cost.form.rate):
+        ends.append(("kick", _kick, duration(names, model.boundary)))
+    found: list[sp.Expr] = []
+    for kind, made, when in ends:
+        added: sp.Expr = sp.S.Zero
+        moved = {}
+        for slot in component.slots:
+            moved[component.symbol(slot, 1)] = _rate_at(names, slot, kind, when)
+        for slot in component.slots:
+            slope = sp.diff(component.kinetic, p, component.symbol(slot, 1))
+            added += _stand_in(names, model, kind, slot, made) * slope.xreplace(moved)
+        found.append(Scaled(-factor, of_elements(names, form, p, tidy(added))))
+    return Written(*found)
+
+
+def _rate_at(names: Names, slot: Slot, kind: str, when: sp.Expr) -> sp.Symbol:
+    return companion(names, f"rate {kind}", slot, lambda group, q, at: At(names.state(group, q, 1, at), when))
