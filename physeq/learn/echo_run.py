@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.compile import action_programs
+from physeq.compile.action import ActionPrograms
 from physeq.compile.motion import BoundMotion
 from physeq.learn.rule import Params
 from physeq.solve.leapfrog import LeapfrogMap, at_step
@@ -87,7 +88,7 @@ class EchoRun:
 
     def echo(self, q: Array, v: Array, betas: Array, weights: Array, *, record: bool = False) -> Echo:
         """Run the echoes of a motion that ended at q, v; `record` keeps what every step adds."""
-        leap, scale = self.leap, weights / self.size
+        leap, scale, of_rates = self.leap, weights / self.size, _of_rates(self.programs)
 
         def step(carry, _):
             k, q, v, total = carry
@@ -95,9 +96,9 @@ class EchoRun:
 
             def one(q, v, beta, u, aim):
                 end, after, middle = leap.advance(q, v, t, u, aim, beta)
-                # T at the half drifts before and after the kick, V at the kick.
+                # T at the half drifts before and after the kick, V at the kick: the same for both, and read once.
                 slopes = [self._slopes(t, middle, rate, u) for rate in (v, after)]
-                return end, after, jax.tree.map(lambda a, b: (a + b) / 2, *slopes)
+                return end, after, jax.tree.map(lambda a, b, twice: (a + b) / 2 if twice else a, *slopes, of_rates)
 
             samples = jax.vmap(one, (0, 0, None, 0, 0))
             q, v, slopes = jax.vmap(samples, (0, 0, 0, None, None))(q, v, betas, inputs, target)
@@ -152,3 +153,13 @@ class EchoRun:
 def add(*trees: dict) -> dict:
     """Sums of trees of one structure."""
     return jax.tree.map(lambda *a: sum(a[1:], a[0]), *trees)
+
+
+def _of_rates(programs: ActionPrograms) -> dict:
+    """{placement: {parameter: whether ∂L/∂θ holds a rate}}."""
+    found: dict = {}
+    for form, names, slopes in programs.slopes:
+        rates = {s for s, unknown in form.form.symbols.items() if not isinstance(unknown, int) and unknown[1] > 0}
+        held = (bool(e.free_symbols & rates) for e in slopes.expressions)
+        found[form.form.placement.name] = dict(zip(names, held, strict=True))
+    return found
