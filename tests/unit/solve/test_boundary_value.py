@@ -88,7 +88,7 @@ def test_collocation_has_order_twice_its_points():
 
 
 def test_two_point_trajectories_equal_those_of_solve_bvp():
-    start, end, duration = np.array([0.0, 0.1, 0.2]), np.array([0.3, -0.1, 0.1]), 3.0
+    start, end, duration = np.array([0.0, 0.1, 0.2]), np.array([0.3, -0.1, 0.1]), 1.2
     model = chain(duffing).trajectories(
         pq.TwoPoint({"nodes": start}, {"nodes": end}, duration=duration), pq.Collocation(20, 4)
     )
