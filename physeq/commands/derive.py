@@ -31,18 +31,15 @@ def derive(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file instead of standard output.")
     ] = None,
 ) -> Result:
-    """Print the equations of motion, the steady state and the update rules of a system."""
+    """Print the equations of motion, the steady state or the trajectories, and the update rules of a system."""
     from physeq.registry import build
-    from physeq.report import derivation_page
 
     kind = _format(format, output)
     if rule is not None:
         check_rule_name(rule)
     found = load(system)
     name = one_variant(found)
-    derivation = found.variants[name].build().derive()
-    chosen: Any = None if rule is None else _fitting(build("rule", rule, f"rule {rule}"), derivation)
-    page = derivation_page(derivation, chosen)
+    page = _page(found.variants[name], None if rule is None else build("rule", rule, f"rule {rule}"))
     if kind is Format.JSON:
         text = to_json({"schema": SCHEMA, "system": found.name, "variant": name, **page.to_dict()})
     else:
@@ -56,6 +53,19 @@ def derive(
         raise WrongUse(f"{output}: cannot be written: {error.strerror}") from None
     note(f"wrote {output}")
     return Result()
+
+
+def _page(variant: Any, rule: Any) -> Any:
+    """The page of a variant: of its trajectories where it has some, unless the rule learns equilibria."""
+    from physeq.report import derivation_page, refusal, trajectory_refusal
+
+    system = variant.build()
+    derivation = system.derive()
+    if variant.trajectories is not None:
+        model = variant.trajectories(system)
+        if rule is None or trajectory_refusal(rule, model) is None or refusal(rule, derivation) is not None:
+            return model.to_document(rule)
+    return derivation_page(derivation, None if rule is None else _fitting(rule, derivation))
 
 
 def _fitting(rule: Any, derivation: Any) -> Any:

@@ -1,6 +1,7 @@
 """Pages and plots: documents of symbols as Markdown, LaTeX and HTML, and pictures of results."""
 
 from ._rule_phases import refusal as refusal
+from ._trajectory_learning import trajectory_refusal as trajectory_refusal
 from .document import Block as Block
 from .document import Bullets as Bullets
 from .document import Code as Code

@@ -7,20 +7,19 @@ from typing import Any
 
 import sympy as sp
 
-from physeq.report._assemble import at_node, gathered, tidy, total
+from physeq.report._assemble import at_node, gathered, total
 from physeq.report._motion import drives, equation_indices, node_labels
 from physeq.report._naming import Names
-from physeq.report._operators import Scaled, Written, sum_over
-from physeq.report._relations import Chain, Contrast, InPhase, Slope, TotalSlope
+from physeq.report._operators import Written, sum_over
+from physeq.report._relations import Chain, InPhase, Slope, TotalSlope
 from physeq.report._rule_operators import At
-from physeq.report._rule_phases import LOCALITY, Measured, measured_phases, random_sign, rate
+from physeq.report._rule_phases import LOCALITY, measured_phases, random_sign, rate
 from physeq.report._steady import nudge_symbol
 from physeq.report._trajectory_action import cost_slopes, lagrangian_density
+from physeq.report._trajectory_ends import end_terms, ends_of_echoes, kick, kick_equation
 from physeq.report._trajectory_locality import Row, locality_table, remarks
 from physeq.report._trajectory_names import (
     Indices,
-    beside,
-    companion,
     duration,
     free_variables,
     hamiltonian,
@@ -34,14 +33,11 @@ from physeq.report._trajectory_updates import (
     action_updates,
     contrast_over_time,
     contrast_words,
-    of_elements,
     times,
-    trained,
     trajectory_phases,
 )
-from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
+from physeq.report.document import Block, Equation, Math, Paragraph, Section
 from physeq.report.notation import symbol_latex
-from physeq.symbolic.component import Slot
 from physeq.symbolic.derivation import driven_inputs
 from physeq.symbolic.motion_form import MotionForm
 from physeq.symbolic.reduction import Variable, motion_terms
@@ -86,10 +82,10 @@ def echo(names: Names, model: Any, rule: Any) -> list[Block]:
     ]
     blocks += [Paragraph(text), Equation(Chain("approx", TotalSlope(objective(names), p), by_action), label="estimate")]
     blocks.append(Paragraph(["Each update below descends this estimate with the rate ", Math(rate(names)), "."]))
-    blocks += _ends(names, model, measured)
+    blocks += ends_of_echoes(names, model, measured)
 
     def more(form: MotionForm, q: Parameter, factor: sp.Expr) -> sp.Expr:
-        return _end_terms(names, model, form, q, factor)
+        return end_terms(names, model, form, q, factor)
 
     blocks += action_updates(names, model, measure, contrast_words(measured), more)
     count = len(measured)
@@ -198,7 +194,7 @@ def _flip(names: Names, model: Any) -> Iterator[Block]:
     yield Paragraph([text, Math(beta), " marks is the echo with this nudge; what has no mark is the forward run:"])
     for group, q, _, at in _coordinates(names, model):
         x, p = names.state(group, q, 0, at), momentum(names, group, q, at)
-        shift = beta * _kick(names, model, group, q, at) if form.terminal.has(form.rate) else sp.S.Zero
+        shift = beta * kick(names, model, group, q, at) if form.terminal.has(form.rate) else sp.S.Zero
         yield Equation(InPhase(At(x, sp.S.Zero), beta), Written(At(x, end), -shift))
         yield Equation(InPhase(At(p, sp.S.Zero), beta), -At(p, end))
     if form.terminal == 0:
@@ -212,7 +208,7 @@ def _flip(names: Names, model: Any) -> Iterator[Block]:
             p = momentum(names, part.group, form.coordinate, (i,))
             yield Equation(InPhase(At(p, sp.S.Zero), beta), Written(-At(p, end), -times(beta, slope)))
         if by_rate != 0:
-            yield from _kick_equation(names, model, part.group, by_rate)
+            yield from kick_equation(names, model, part.group, by_rate)
 
 
 def _at_end(names: Names, model: Any, expr: sp.Expr) -> sp.Expr:
@@ -258,77 +254,3 @@ def reversed_series(names: Names, model: Any, expr: sp.Expr) -> sp.Expr:
             series.add(shown.base)
     given = {e: At(e, back) for e in expr.atoms(sp.Indexed) if e.base in series}
     return expr.xreplace({t: back}).xreplace(given)
-
-
-# ---- what trained masses add at the ends -----------------------------------------------------------------------------
-
-
-def _weighs(model: Any) -> bool:
-    """Whether a trained parameter stands in a kinetic energy."""
-    return any(form.placement.component.kinetic.has(p) for form, p in trained(model))
-
-
-def _kick(names: Names, model: Any, group: str, q: Coordinate, at: Indices) -> sp.Expr:
-    """b_i, what the terminal cost displaces per nudge."""
-    meaning = "displacement by the terminal cost, per nudge: its slope by the rates over the inertia"
-    return beside(names, model, "kick", "b", meaning, group, q, at)
-
-
-def _apart(names: Names, model: Any, group: str, q: Coordinate, at: Indices) -> sp.Expr:
-    """δ_i, how far the echoes end apart."""
-    return beside(names, model, "apart", r"\delta", "how far the echoes end apart, per nudge", group, q, at)
-
-
-def _kick_equation(names: Names, model: Any, group: str, slope: sp.Expr) -> Iterator[Block]:
-    q = model.cost.form.coordinate
-    v = names.derivation.variables[group, q]
-
-    def term(placement, slot):
-        component = placement.component
-        moved = {component.symbol(s, 1): _stand_in(names, model, "kick", s, _kick) for s in component.slots}
-        return sp.diff(component.kinetic, component.symbol(slot, 1)).xreplace(moved)
-
-    sides = gathered(at_node(names, v, None, term)), slope
-    yield Equation(*sides, label=f"displacement, group {group}", note="on all other nodes the right side is 0")
-
-
-def _stand_in(names: Names, model: Any, kind: str, slot: Slot, made: Any) -> sp.Symbol:
-    return companion(names, kind, slot, lambda group, q, at: made(names, model, group, q, at))
-
-
-def _ends(names: Names, model: Any, measured: tuple[Measured, ...]) -> Iterator[Block]:
-    if not _weighs(model):
-        return
-    end = duration(names, model.boundary)
-    yield Paragraph("Where an inertia is trained, momenta move with it at given rates, which both ends feel through:")
-    common = measured[0].weight
-    terms = [(sp.simplify(m.weight / common), m.nudge) for m in measured]
-    for group, q, _, at in _coordinates(names, model):
-        apart = Scaled(common, Contrast(At(names.state(group, q, 0, at), end), *terms))
-        yield Equation(_apart(names, model, group, q, at), apart, label=f"ends of the echoes, group {group}")
-    yield Note("Rates at the two ends, in the updates of these parameters, are those of the forward run.")
-
-
-def _end_terms(names: Names, model: Any, form: MotionForm, p: Parameter, factor: sp.Expr) -> sp.Expr:
-    """factor·[−δ·∂²T/∂θ∂q̇(0) − b·∂²T/∂θ∂q̇(T)]: what p = M(θ) q̇ adds at the start and at the end."""
-    component = form.placement.component
-    if not component.kinetic.has(p):
-        return sp.S.Zero
-    ends = [("apart", _apart, sp.S.Zero)]
-    if model.cost.form.terminal.has(model.cost.form.rate):
-        ends.append(("kick", _kick, duration(names, model.boundary)))
-    found: list[sp.Expr] = []
-    for kind, made, when in ends:
-        added: sp.Expr = sp.S.Zero
-        moved = {}
-        for slot in component.slots:
-            moved[component.symbol(slot, 1)] = _rate_at(names, slot, kind, when)
-        for slot in component.slots:
-            slope = sp.diff(component.kinetic, p, component.symbol(slot, 1))
-            added += _stand_in(names, model, kind, slot, made) * slope.xreplace(moved)
-        found.append(Scaled(-factor, of_elements(names, form, p, tidy(added))))
-    return Written(*found)
-
-
-def _rate_at(names: Names, slot: Slot, kind: str, when: sp.Expr) -> sp.Symbol:
-    return companion(names, f"rate {kind}", slot, lambda group, q, at: At(names.state(group, q, 1, at), when))

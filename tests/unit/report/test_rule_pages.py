@@ -24,7 +24,11 @@ from physeq.report.text import summary
 from physeq.solve import EulerSteps, FixedPoint, Outside
 
 KINDS = ["prototypical", "resistors", "directed"]
-NAMED = {name: kind for name, kind in registry()["rule"].items() if name != "backpropagation-through-time"}
+NAMED = {
+    name: kind
+    for name, kind in registry()["rule"].items()
+    if name != "backpropagation-through-time" and not issubclass(kind, learn.TrajectoryRule)
+}
 SPECIAL = {
     "continual, dynamics": learn.ContinualEP(free=EulerSteps(0.1, 5), nudging=learn.RandomSign(0.1)),
     "continual vector field, map": learn.ContinualVectorFieldEP(weighting=learn.MapResponse()),
