@@ -68,7 +68,6 @@ def run_missing(
     chosen = table.rows if rows is None else tuple(table.row(name) for name in rows)
     stop = Stop() if stop is None else stop
     record = collect(table, places)
-    system = load_system(table.system_folder)
     failures: dict[str, str] = {}
     begun = False
     for seed, row in ((seed, row) for seed in range(seeds or table.seeds) for row in chosen):
@@ -88,7 +87,7 @@ def run_missing(
             (folder / FAILURE).unlink(missing_ok=True)
             setting = row.experiment.changed(seed=seed, epochs=goal)
             try:
-                run_experiment(system, setting, folder, resume=resume, progress=progress, stop=stop)
+                run_experiment(load_system(row.system), setting, folder, resume=resume, progress=progress, stop=stop)
             except SolveError as error:
                 failures[f"{row.name}, seed {seed}"] = str(error)
                 (folder / FAILURE).write_text(f"{error}\n", encoding="utf-8")

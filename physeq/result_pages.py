@@ -10,6 +10,7 @@ import numpy as np
 
 from physeq.errors import ModelError
 from physeq.report._figure import CYCLE, draw
+from physeq.result_pairs import draw_pairs, pair_rows, pairs
 from physeq.result_record import write_whole
 from physeq.toml import write_toml
 
@@ -31,7 +32,7 @@ def write_page(record: dict[str, Any], folder: Path, command: str) -> tuple[str,
     picture = folder / f"{record['table']}.svg"
     if any(entry["curve"] for row in record["rows"] for entry in row["entries"]):
         try:
-            draw_curves(record, picture)
+            (draw_pairs if pairs(record) else draw_curves)(record, picture)
         except ModelError as error:
             notes = (str(error),)
     text = markdown(record, command, picture.name if picture.is_file() else None)
@@ -45,7 +46,7 @@ def markdown(record: dict[str, Any], command: str, picture: str | None = None) -
     if record["source"]:
         kind = f" ({record['published_is']})" if record["published_is"] else ""
         parts.append(f"Published numbers: {record['source']}{kind}.")
-    parts += [*_results(record), _plot(record, picture), *_missing(record, command), *_seeds(record)]
+    parts += [*_results(record), *_pairs(record), _plot(record, picture), *_missing(record, command), *_seeds(record)]
     parts += [*_settings(record), *_made_with(record)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -86,12 +87,24 @@ def _results(record: dict[str, Any]) -> list[str]:
     return ["## Results", _table(head, rows), words, "\n".join(notes)]
 
 
+def _pairs(record: dict[str, Any]) -> list[str]:
+    if not pairs(record):
+        return []
+    head = ["row", "beside", "last epoch", "of the one beside", "largest difference", "of training"]
+    words = (
+        "Same seeds, data, batches and optimiser. Differences are relative to the row beside, the largest over the "
+        "finished seeds: of the test set after the last epoch, and of the training set with fixed parameters."
+    )
+    return ["## Side by side", words, _table(head, pair_rows(record, shown))]
+
+
 def _plot(record: dict[str, Any], picture: str | None) -> str:
     if picture is None:
         return ""
+    spread = "; dashed the row beside." if pairs(record) else ", and their range."
     return (
         f"![Learning curves of all rows]({picture})\n\n{_unit(record).capitalize()} after every epoch: mean of the "
-        + ("seeds that have come so far, and their range.")
+        f"seeds that have come so far{spread}"
     )
 
 
@@ -134,10 +147,15 @@ def _seeds(record: dict[str, Any]) -> list[str]:
 
 
 def _settings(record: dict[str, Any]) -> list[str]:
-    rows = [[row["name"], f"`{row['experiment']}.toml`", _changes(row), str(row["epochs"])] for row in record["rows"]]
+    several = len({row["system"] for row in record["rows"]}) > 1
+
+    def file(row: dict[str, Any]) -> str:
+        return f"`{row['system'] + '/' if several else ''}{row['experiment']}.toml`"
+
+    rows = [[row["name"], file(row), _changes(row), str(row["epochs"])] for row in record["rows"]]
     words = (
-        f"Experiments of `systems/{record['system']}`, with these keys changed; the record `{record['table']}.json` "
-        "has every row's settings in full, and the curves."
+        f"Experiments of `systems/{'' if several else record['system']}`, with these keys changed; the record "
+        f"`{record['table']}.json` has every row's settings in full, and the curves."
     )
     return ["## Settings", words, _table(["row", "experiment", "changed", "epochs"], rows)]
 
@@ -174,6 +192,8 @@ def _made_with(record: dict[str, Any]) -> list[str]:
 
 def _unit(record: dict[str, Any]) -> str:
     metrics = {entry["metric"] for row in record["rows"] for entry in row["entries"]}
+    if metrics > {"cost"}:
+        return "test cost or error %"
     return "test cost" if metrics == {"cost"} else "test error %"
 
 

@@ -75,6 +75,7 @@ def collect(table: ResultTable, places: Places) -> dict[str, Any]:
         "published_is": table.published_is,
         "compared": table.compared,
         "seeds": table.seeds,
+        "precision": table.precision,
         "rows": rows,
         "missing": [
             {"row": row["name"], "seed": seed, "epochs": _reached(row, seed), "of": row["epochs"]}
@@ -110,11 +111,13 @@ def _collect_row(table: ResultTable, row: TableRow, saved: dict[str, Any] | None
     ordered = [entries[seed] | {"finished": entries[seed]["epochs"] >= goal} for seed in sorted(entries)]
     return {
         "name": row.name,
+        "system": row.system.resolve().name,
         "experiment": row.based_on,
         "overrides": json.loads(json.dumps(dict(row.overrides))),
         "epochs": goal,
         "published": row.published,
         "band": row.band,
+        "beside": row.beside,
         "note": row.note,
         "settings": settings,
         "summary": _summary([entry for entry in ordered if entry["finished"]]),

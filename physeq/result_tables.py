@@ -18,18 +18,29 @@ from physeq.registry import check_keys, checked, choose
 TABLES = "tables"
 _TEXTS = ("title", "description", "source", "published_is", "rows_of")
 _COMPARED = ("last", "best")
-_ROW = {"name": str, "experiment": str, "published": float | None, "band": float | None, "note": str}
+_PRECISIONS = ("single", "double")
+_ROW = {
+    "name": str,
+    "system": str,
+    "experiment": str,
+    "beside": str,
+    "published": float | None,
+    "band": float | None,
+    "note": str,
+}
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row: an experiment with some of its keys changed.
+    """One row: an experiment with some of its keys changed, of the table's system or of another beside it.
 
     Attributes:
         name: of the row, its folder and its line in the record.
         experiment: with the changes; its name is the row's.
+        system: the folder of its system.
         based_on: name of the experiment file.
         overrides: what is changed in it, nested as in the file.
+        beside: name of the row that this one is held against, or nothing.
         published: test error in percent, None where there is no number.
         band: how far from it a result may be to count as the same.
         note: one line.
@@ -37,8 +48,10 @@ class TableRow:
 
     name: str
     experiment: Experiment
+    system: Path
     based_on: str
     overrides: Mapping[str, Any]
+    beside: str = ""
     published: float | None = None
     band: float | None = None
     note: str = ""
@@ -58,6 +71,7 @@ class ResultTable:
         published_is: what they are (how many runs, which epoch).
         compared: "last" or "best": which epoch stands against the published one.
         seeds: how many, from 0, a full table has.
+        precision: "single" or "double": the floating-point type of the runs.
         rows: in order.
         path: of the file.
     """
@@ -71,6 +85,7 @@ class ResultTable:
     seeds: int
     rows: tuple[TableRow, ...]
     path: Path
+    precision: str = "single"
 
     @property
     def system_folder(self) -> Path:
@@ -116,10 +131,11 @@ def find_table(spec: str) -> Path:
 def read_table(path: str | Path) -> ResultTable:
     """Read a table file.
 
-    It has texts (`title`, `description`, `source`, `published_is`), `compared` ("last" or "best" epoch), `seeds`, and
-    `[[rows]]` with `name`, `experiment` (a file beside `model.py`), `overrides`, `published`, `band`, `note`; or
-    `rows_of`, the name of a table beside it whose rows it takes without their published numbers. `overrides` of the
-    table hold for all rows.
+    It has texts (`title`, `description`, `source`, `published_is`), `compared` ("last" or "best" epoch), `seeds`,
+    `precision` ("single" or "double"), and `[[rows]]` with `name`, `experiment` (a file beside `model.py`), `system`
+    (another folder beside the table's own system), `beside` (a row that it is held against), `overrides`, `published`,
+    `band`, `note`; or `rows_of`, the name of a table beside it whose rows it takes without their published numbers.
+    `overrides` of the table hold for all rows.
 
     Raises:
         ModelError: not TOML, an unknown key, a value of another type, an experiment that is not there or that the
@@ -127,7 +143,7 @@ def read_table(path: str | Path) -> ResultTable:
     """
     path = Path(path)
     table, where = _parsed(path), str(path)
-    check_keys(where, table, [*_TEXTS, "compared", "seeds", "overrides", "rows"])
+    check_keys(where, table, [*_TEXTS, "compared", "seeds", "precision", "overrides", "rows"])
     texts = {key: checked(f"{where}: {key}", table.get(key, ""), str).strip() for key in _TEXTS}
     if not texts["title"]:
         raise ModelError(f"{where}: needs the key 'title'")
@@ -135,6 +151,12 @@ def read_table(path: str | Path) -> ResultTable:
     seeds = checked(f"{where}: seeds", table.get("seeds", 1), int)
     if seeds < 1:
         raise ModelError(f"{where}: seeds must be at least 1, got {seeds}")
+    rows = tuple(_row(row, everywhere, path) for row in _rows(table, texts["rows_of"], path))
+    for row in rows:
+        if row.beside:
+            choose(
+                f"{where}: row {row.name!r}: beside: row", row.beside, [other.name for other in rows if other != row]
+            )
     return ResultTable(
         name=path.stem,
         title=texts["title"],
@@ -143,8 +165,9 @@ def read_table(path: str | Path) -> ResultTable:
         published_is=texts["published_is"],
         compared=choose(f"{where}: compared", table.get("compared", "last"), _COMPARED),
         seeds=seeds,
-        rows=tuple(_row(row, everywhere, path) for row in _rows(table, texts["rows_of"], path)),
+        rows=rows,
         path=path,
+        precision=choose(f"{where}: precision", table.get("precision", "single"), _PRECISIONS),
     )
 
 
@@ -194,11 +217,17 @@ def _row(row: Mapping[str, Any], everywhere: Mapping[str, Any], path: Path) -> T
             raise ModelError(f"{where}: needs the key {key!r}")
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", values["name"]) is None:
         raise ModelError(f"{where}: a name must be letters, digits, '.', '-' and '_': it names a folder")
-    files = {file.stem: file for file in sorted(path.parent.parent.glob("*.toml"))}
+    system = path.parent.parent
+    if "system" in values:
+        known = {folder.name: folder for folder in sorted(system.resolve().parent.iterdir()) if folder.is_dir()}
+        system = known[choose(f"{where}: system", values.pop("system"), known)]
+    files = {file.stem: file for file in sorted(system.glob("*.toml"))}
     file = files[choose(f"{where}: experiment", values.pop("experiment"), files)]
     overrides = merged(everywhere, _mapping(row, where))
     experiment = parse_experiment(merged(_parsed(file), overrides), values["name"], f"{where}: {file.name}")
-    return TableRow(experiment=experiment, based_on=file.stem, overrides=MappingProxyType(overrides), **values)
+    return TableRow(
+        experiment=experiment, system=system, based_on=file.stem, overrides=MappingProxyType(overrides), **values
+    )
 
 
 def merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

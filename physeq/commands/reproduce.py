@@ -48,8 +48,8 @@ def reproduce(
         return _list(as_json)
     with wrong_use():
         path = find_table(table)
-    set_precision(Precision.SINGLE)
     found = read_table(path)
+    set_precision(Precision(found.precision))
     chosen = None if rows is None else [name.strip() for name in rows.split(",")]
     with wrong_use():
         for name in chosen or ():

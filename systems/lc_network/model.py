@@ -128,9 +128,7 @@ def probe(system, seed):
 
 
 variants = {
-    "terminated": pq.Variant(
-        ladder, "between two resistors", encode_butterworth, probe, trajectories=periodic
-    ),
+    "terminated": pq.Variant(ladder, "between two resistors", encode_butterworth, probe, trajectories=periodic),
     "lossless": pq.Variant(
         lossless, "from an ideal source to an open end", encode_resonances, probe, trajectories=periodic
     ),

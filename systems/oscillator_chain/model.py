@@ -14,9 +14,9 @@ import physeq as pq
 m = pq.mechanical
 squared_error = (m.x - pq.target("y", unit="m")) ** 2 / 2
 
-# Lossless motions have resonances, which no training crosses. Anchors of 1 N/m put the lowest above 0.8 rad/s: four tones
-# of 0.15 to 0.6 rad/s stay below it. Springs that are not linear answer harmonics of their tones too: three tones of 0.1 to
-# 0.3 rad/s have five harmonics each below the resonances that anchors of 4 N/m allow.
+# Lossless motions have resonances, which no training crosses. Anchors of 1 N/m put the lowest above 0.8 rad/s: four
+# tones of 0.15 to 0.6 rad/s stay below it. Springs that are not linear answer harmonics of their tones too: three tones
+# of 0.1 to 0.3 rad/s have five harmonics each below the resonances that anchors of 4 N/m allow.
 PERIOD, SLOW_PERIOD = 2 * np.pi / 0.15, 2 * np.pi / 0.1
 
 
@@ -75,9 +75,7 @@ def _encoded(dataset, tones, points, amplitude, answer):
     forces = [signal(rows, tones, points, amplitude) for rows in (dataset.train_inputs, dataset.test_inputs)]
     train, test = (np.asarray(f, np.float32) for f in forces)
     answers = [np.asarray(answer(f), np.float32) for f in forces]
-    return replace(
-        dataset, train_inputs=train, test_inputs=test, train_targets=answers[0], test_targets=answers[1]
-    )
+    return replace(dataset, train_inputs=train, test_inputs=test, train_targets=answers[0], test_targets=answers[1])
 
 
 def encode_response(
@@ -94,9 +92,7 @@ def encode_response(
 
 def encode_limiter(dataset, tones=(1, 2, 3), amplitude=1.5, limit=0.2, gain=0.1, harmonics=12):
     """Forces that are sums of tones, and as targets the same waveforms, limited: limit·tanh(gain·force/limit)."""
-    return _encoded(
-        dataset, tones, 2 * harmonics + 1, amplitude, lambda force: limit * np.tanh(gain * force / limit)
-    )
+    return _encoded(dataset, tones, 2 * harmonics + 1, amplitude, lambda force: limit * np.tanh(gain * force / limit))
 
 
 def probe(points, amplitude):

@@ -14,6 +14,7 @@ import physeq as pq
 from physeq.loading import load_system
 from physeq.reproducing import Stop, run_missing
 from physeq.result_pages import markdown
+from physeq.result_pairs import largest_difference
 from physeq.result_record import Places, collect, write_record
 from physeq.result_tables import merged, read_table
 
@@ -245,6 +246,44 @@ def test_stopping():
     assert stop()
 
 
+# ---- pairs -----------------------------------------------------------------------------------------------------
+
+
+def test_a_row_beside_another_of_another_system_in_double_precision(shell):  # noqa: F811
+    path = write_tables(shell.folder / "own")
+    shutil.copytree(path.parents[1], path.parents[2] / "twin", ignore=shutil.ignore_patterns("tables"))
+    text = TABLE.replace("seeds = 2", 'seeds = 1\nprecision = "double"')
+    text = text.replace('note = "another nudge"', 'beside = "plain"\nsystem = "twin"').replace(", epochs = 3 }", " }")
+    path.write_text(text)
+    record = shell.json("reproduce", str(path), "--json")["record"]
+    jax.config.update("jax_enable_x64", True)
+    plain, other = record["rows"]
+    assert (plain["system"], other["system"], other["beside"]) == ("small", "twin", "plain")
+    assert {row["entries"][0]["made_with"]["precision"] for row in record["rows"]} == {"double"}
+    assert (
+        json.loads((shell.folder / "runs/reproduce/moons-table/one-sided/seed-0/environment.json").read_text())[
+            "system"
+        ]
+        == "twin"
+    )
+    a, b = (row["entries"][0] for row in (other, plain))
+    page = (shell.folder / "docs/results/moons-table.md").read_text()
+    line = next(line for line in page.splitlines() if line.startswith("| one-sided | plain |"))
+    assert line.endswith(f"| {100 * abs(a['last'] - b['last']) / b['last']:.2g} % | "
+                         f"{100 * abs(a['train'] - b['train']) / b['train']:.2g} % |")  # fmt: skip
+    assert "`twin/moons.toml`" in page and "dashed the row beside" in page
+    assert (shell.folder / "docs/results/moons-table.svg").stat().st_size > 1000
+
+
+def test_pairs_compare_what_is_finished_in_both():
+    def row(*lasts):
+        return {"entries": [{"seed": k, "finished": v is not None, "last": v} for k, v in enumerate(lasts)]}
+
+    assert largest_difference(row(1.0, 2.2, None), row(1.0, 2.0, 5.0), "last") == pytest.approx(0.1)
+    assert largest_difference(row(None), row(1.0), "last") is None
+    assert largest_difference(row(0.0), row(0.0), "last") == 0.0
+
+
 # ---- tables ----------------------------------------------------------------------------------------------------
 
 
@@ -280,6 +319,14 @@ def test_merging_leaves_its_arguments_alone():
         ("overrides = { epochs = 2 }", "overrides = 3", ["overrides must be a table"]),
         ("seeds = 2", 'seeds = 2\nrows_of = "moons-few"', ["needs rows, written [[rows]], or rows_of"]),
         ("[[rows]]", "[[rows]", ["is not TOML"]),
+        ("seeds = 2", 'seeds = 2\nprecision = "doubel"', ["precision 'doubel'", "Did you mean 'double'"]),
+        ('note = "another nudge"', 'beside = "plane"', ["row 'one-sided': beside: row 'plane'", "'plain'"]),
+        (
+            'note = "another nudge"',
+            'beside = "one-sided"',
+            ["row 'one-sided': beside: row 'one-sided'", "Known: plain"],
+        ),
+        ('note = "another nudge"', 'system = "smal"', ["row 'one-sided': system 'smal'", "Did you mean 'small'"]),
     ],
 )
 def test_mistakes_in_a_table_are_named(tmp_path, old, new, words):
@@ -327,13 +374,12 @@ def test_a_report_runs_nothing_and_works_from_another_folder(tmp_path, monkeypat
 )
 def test_every_table_of_the_repository_fits_its_experiments(path):
     table = read_table(path)
-    system = load_system(table.system_folder)
     models = {}
     for row in table.rows:
         experiment = row.experiment
-        built = repr((experiment.system, dict(experiment.build)))
+        built = repr((row.system, experiment.system, dict(experiment.build), dict(experiment.trajectories)))
         if built not in models:
-            models[built] = experiment.build_system(system.variant(experiment.system)).compile()
+            models[built] = experiment.build_model(load_system(row.system).variant(experiment.system))
         experiment.rule.check(models[built])
         if experiment.optimizer is not None:
             experiment.optimizer.build().build(models[built], 1)
