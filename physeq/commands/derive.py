@@ -57,14 +57,15 @@ def derive(
 
 def _page(variant: Any, rule: Any) -> Any:
     """The page of a variant: of its trajectories where it has some, unless the rule learns equilibria."""
-    from physeq.report import derivation_page, refusal, trajectory_refusal
+    from physeq.learn import TrajectoryRule
+    from physeq.report import derivation_page, trajectory_refusal
 
     system = variant.build()
-    derivation = system.derive()
     if variant.trajectories is not None:
         model = variant.trajectories(system)
-        if rule is None or trajectory_refusal(rule, model) is None or refusal(rule, derivation) is not None:
+        if rule is None or isinstance(rule, TrajectoryRule) or trajectory_refusal(rule, model) is None:
             return model.to_document(rule)
+    derivation = system.derive()
     return derivation_page(derivation, None if rule is None else _fitting(rule, derivation))
 
 
