@@ -7,15 +7,18 @@ import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 import pytest
+import sympy as sp
 from page_reader import equations
 from trajectory_reader import TrajectoryReader, printed_changes
 
 import physeq as pq
 from physeq import learn
-from tests.chains import PERIOD, x, y
+from physeq.report._relations import InPhase
+from physeq.report.notation import symbol_latex
+from tests.chains import PERIOD
 
 mechanical, electrical = pq.mechanical, pq.electrical
-theta, v = mechanical.theta, electrical.v
+x, theta, v, y = mechanical.x, mechanical.theta, electrical.v, pq.target("y")
 BETA = 0.2
 
 
@@ -105,7 +108,6 @@ class Solved:
         index = jnp.arange(len(t))[:, None]
         self.back = np.asarray(solver.reversed(index))[:, 0]
         self.free = self.model.solve(self.params, self.push).state
-        self.derivation = self.model._derived()
 
     def run(self, beta=0.0):
         """The trajectory at a nudge, from the free one."""
@@ -122,8 +124,8 @@ class Solved:
         wanted = np.zeros((len(self.weights), last + 1))
         wanted[:, last] = self.wanted[:, outputs - 1]
         series = {"y": wanted} | more.pop("series", {})
-        return TrajectoryReader(page, self.model, self.derivation, self.params, runs=runs, weights=self.weights,
-                                back=self.back, series=series, **more)  # fmt: skip
+        return TrajectoryReader(page, self.model, self.params, runs=runs, weights=self.weights,
+                                back=self.back, series=series, rates=rates, **more)  # fmt: skip
 
 
 def named(model, found):
@@ -133,13 +135,13 @@ def named(model, found):
         for order in (0, 1):
             if q.key(order) in found.get(group, {}):
                 result[group, q.name, order] = np.asarray(found[group][q.key(order)])
-        if (group, q.name, 0) not in result and (group, q.name, 1) in result:
+        if (group, q.name, 1) in result:
             result[group, q.name, 2] = rates(result[group, q.name, 1])
     return result
 
 
 def rates(values):
-    """d/dt of a periodic series on an odd grid."""
+    """d/dt of a periodic series on an odd grid; not of others."""
     count = values.shape[0]
     numbers = np.fft.fftfreq(count, 1 / count)[:, None]
     return np.fft.ifft(2j * np.pi / PERIOD * numbers * np.fft.fft(values, axis=0), axis=0).real
@@ -172,7 +174,7 @@ def test_printed_updates_of_lagrangian_ep_are_what_the_rule_descends(name):
     page = case.model.to_document(rule)
     reader = case.reader(page, {b: case.run(b) for b in (BETA, -BETA)}, numbers={r"\beta": BETA})
     gradients, _ = rule.gradient(case.model, case.params, case.push, case.wanted)
-    changes = printed_changes(page, reader, case.model)
+    changes = printed_changes(page, reader)
     assert set(changes) == trained_of(case.model)
     assert_descends(changes, gradients)
 
@@ -189,7 +191,24 @@ def test_printed_updates_of_other_nudges(nudging):
         nudges, numbers = [0.0, nudging.beta], {r"\beta": BETA}
     reader = case.reader(page, {b: case.run(b) for b in nudges}, numbers=numbers)
     gradients, _ = rule.gradient(case.model, case.params, case.push, case.wanted)
-    assert_descends(printed_changes(page, reader, case.model), gradients)
+    assert_descends(printed_changes(page, reader), gradients)
+
+
+@pytest.mark.parametrize("name", ["shared", "pendula"])
+def test_printed_nudged_equations_hold_along_nudged_trajectories(name):
+    """Residual of the output's equation at β, where the cost sees the rate (shared) and the coordinate (pendula)."""
+    case = solved(name)
+    page = case.model.to_document(learn.LagrangianEP(nudging=learn.Centered(BETA)))
+    forces = np.zeros((len(case.weights), 3))
+    forces[:, 0] = case.push[:, 0]
+    [nudged] = [e for e in equations(page, "Nudged") if e.label.startswith("output")]
+    for beta, small in ((BETA, True), (BETA / 2, False)):
+        reader = case.reader(page, {0.0: case.run(BETA)}, series={"f": forces}, numbers={r"\beta": beta})
+        gaps = []
+        for step in range(len(case.weights)):
+            reader.step = step
+            gaps.append(reader.value(nudged.lhs, {"i": 2}) - reader.value(nudged.rhs, {"i": 2}))
+        assert (np.abs(gaps).max() < 1e-11) == small
 
 
 # TimeReversedNudge ----------------------------------------------------------------------------------------------------
@@ -221,18 +240,139 @@ def test_printed_updates_of_the_time_reversed_nudge_are_what_the_rule_descends(n
     # e = ∂ℓ/∂x − d/dt ∂ℓ/∂ẋ; of voltages ∂ℓ/∂v.
     error = -rates(seen) if name == "damped-rate" else seen
     [printed] = [e for e in equations(page, "Learning") if (e.label or "").startswith("error")]
-    if name != "damped-rate":
-        reader = case.reader(page, {0.0: free})
-        for reader.step in (0, 3):
-            assert reader.value(printed.rhs, {"i": output}) == pytest.approx(error[reader.step, 0], rel=1e-12)
+    reader = case.reader(page, {0.0: free})
+    for reader.step in (0, 3):
+        assert reader.value(printed.rhs, {"i": output}) == pytest.approx(error[reader.step, 0], rel=1e-10)
     answer = backwards_run(case, error)
     series = {r"\mu": answer[group, q.name, low]}
     if low == 0:
         series[r"\dot{\mu}"] = answer[group, q.name, 1]
     reader = case.reader(page, {0.0: free}, series=series)
     gradients, _ = rule.gradient(case.model, case.params, case.push, case.wanted)
-    changes = printed_changes(page, reader, case.model)
+    changes = printed_changes(page, reader)
     assert set(changes) == trained_of(case.model)
     assert_descends(changes, gradients)
     exact, _ = learn.ContinuousAdjoint().gradient(case.model, case.params, case.push, case.wanted)
     assert_descends(changes, exact, 1e-8)
+
+
+# HamiltonianEcho ------------------------------------------------------------------------------------------------------
+
+
+def echoing(joined):
+    """Masses that are trained, pulled by a force that grows in time; `joined` adds inertia between neighbours."""
+    pull = pq.parameter("h", initial=0.4)
+    lever = pq.Node("lever", force={x: pull * pq.time})
+    if not joined:
+        return masses(lever, spring={"cubic": 0.4})
+    inertia = pq.parameter("mu", positive=True, initial=0.3)
+    spring = (x.source - x.target) ** 4 / 4 + (x.source - x.target) ** 2 / 2
+    rod = pq.Edge("rod", kinetic=inertia * (x.source.dot + x.target.dot) ** 2 / 2, potential=spring)
+    return row([mechanical.mass(1.0, trainable=True), mechanical.anchor(2.0), lever], rod, (x - y) ** 2 / 2)
+
+
+class PrintedSteps:
+    """Half a drift, a kick, half a drift with the equations of a page, as `Leapfrog` takes them with the compiled ones.
+
+    Grid points are doubled: quantities at a kick are read with the rates before and after it.
+    """
+
+    def __init__(self, model, params, push, wanted, rule):
+        self.page, self.steps = model.to_document(rule), len(model.times)
+        times = np.repeat(np.asarray(model.times), 2)
+        self.h = model.boundary.duration / self.steps
+        self.size = model.layout.size // 2
+        series = {"f": np.zeros((len(times), self.size)), "y": np.zeros((len(times), self.size))}
+        series["f"][:, 0], series["y"][:, -1] = np.repeat(push[:, 0], 2), np.repeat(wanted[:, 0], 2)
+        self.reader = TrajectoryReader(
+            self.page, model, params, runs={}, weights=np.full(len(times), self.h / 2),
+            back=np.arange(len(times))[::-1], series=series, times=times, numbers={"T": model.boundary.duration},
+        )  # fmt: skip
+        self.reader.keys["p"] = "p"
+        self.inverse = self._inverse_mass()
+
+    def equation(self, section, label):
+        [equation] = [e for e in equations(self.page, section) if (e.label or "").startswith(label)]
+        return equation
+
+    def values(self, expr):
+        return np.array([self.reader.value(expr, {"i": i}) for i in range(self.size)])
+
+    def columns(self, expr, key):
+        """The matrix of an expression that is linear in a quantity of every node."""
+        found = []
+        self.reader.step = 0
+        for unit in np.eye(self.size):
+            self.reader.runs = {0.0: {key: unit[None]}}
+            found.append(self.values(expr))
+        return np.array(found).T
+
+    def _inverse_mass(self):
+        labels = {(e.label or "").split(",")[0]: e for e in equations(self.page, "Forward")}
+        if "rate" in labels:
+            return self.columns(labels["rate"].rhs, "p")
+        return np.linalg.inv(self.columns(labels["momentum"].rhs, ("nodes", "x", 1)))
+
+    def march(self, q, p, section, beta=0.0):
+        """(run on the doubled grid, q and p at the end), with the printed forces of a section."""
+        run = {("nodes", "x", order): np.zeros((2 * self.steps, self.size)) for order in (0, 1)}
+        self.reader.scalars[r"\beta"], self.reader.runs = beta, {0.0: run}
+        forces = [e for e in equations(self.page, section) if (e.label or "").startswith("force")]
+        for k in range(self.steps):
+            q = q + self.h / 2 * self.inverse @ p
+            run["nodes", "x", 0][2 * k : 2 * k + 2] = q
+            run["nodes", "x", 1][2 * k] = self.inverse @ p
+            self.reader.step = 2 * k
+            kick = self.values(forces[0].rhs)
+            if len(forces) > 1:  # the output is the last mass
+                kick[-1] = self.reader.value(forces[1].rhs, {"i": self.size - 1})
+            p = p + self.h * kick
+            run["nodes", "x", 1][2 * k + 1] = self.inverse @ p
+            q = q + self.h / 2 * self.inverse @ p
+        return run, q, p
+
+    def gradient(self, q, rate, beta):
+        """{(placement, parameter): printed change} of a forward run and two echoes."""
+        reader = self.reader
+        _, far, p = self.march(q, np.linalg.solve(self.inverse, rate), "Forward")
+        ends = {("nodes", "x", 0): [q, far], ("nodes", "x", 1): [rate, self.inverse @ p], "p": [None, p]}
+        reader.ends = {0.0: ends}
+        kicked = self.equation("Momentum flip", "displacement")
+        [name] = {symbol_latex(e.base) for e in kicked.lhs.atoms(sp.Indexed)} & {
+            symbol_latex(e.symbol.base) for e in self.page.symbols if str(e.meaning[0]).startswith("displacement")
+        }
+        reader.keys[name] = "kick"
+        right = np.zeros(self.size)
+        right[-1] = reader.value(kicked.rhs, {"i": self.size - 1})
+        reader.defined[name] = np.linalg.solve(self.columns(kicked.lhs, "kick"), right)
+        del reader.keys[name]
+        place, turned, pushed = (e.rhs for e in equations(self.page, "Momentum flip") if isinstance(e.lhs, InPhase))
+        runs = {}
+        for nudge in (beta, -beta):
+            reader.scalars[r"\beta"], reader.runs = nudge, {0.0: {}}
+            begin, back = self.values(place), self.values(turned)
+            back[-1] = reader.value(pushed, {"i": self.size - 1})
+            runs[nudge], home, _ = self.march(begin, back, "Echo", nudge)
+            reader.ends[nudge] = {("nodes", "x", 0): [begin, home]}
+        reader.scalars[r"\beta"], reader.runs = beta, runs
+        apart = self.equation("Learning", "ends of the echoes")
+        reader.defined[symbol_latex(apart.lhs.base)] = self.values(apart.rhs)
+        return printed_changes(self.page, reader)
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_printed_echo_equations_and_updates_are_what_the_rule_runs(joined):
+    """Forward run, momentum flip, nudged echoes and updates, all from the page, against HamiltonianEcho."""
+    cost = pq.TrajectoryCost(running=(x - y) ** 2 / 2, terminal=x.dot**2 / 3 + x**2)
+    start = pq.InitialValue({"nodes": [0.4, 0.1, -0.2]}, {"nodes": [0.1, 0.3, 0.2]}, duration=1.5)
+    model = echoing(joined).trajectories(start, pq.Leapfrog(6), cost=cost)
+    drawn = model.init_parameters(jax.random.key(0))
+    params = jax.tree.map(lambda p: p * (1 + 0.1 * jnp.arange(p.size).reshape(p.shape) / p.size), drawn)
+    t = np.asarray(model.times)[:, None]
+    push, wanted = 0.3 * np.cos(t), 0.2 * np.sin(2 * t)
+    rule = learn.HamiltonianEcho(nudging=learn.Centered(BETA))
+    steps = PrintedSteps(model, params, push, wanted, rule)
+    changes = steps.gradient(np.array([0.4, 0.1, -0.2]), np.array([0.1, 0.3, 0.2]), BETA)
+    gradients, _ = rule.gradient(model, params, push, wanted)
+    assert set(changes) == trained_of(model)
+    assert_descends(changes, gradients)

@@ -5,6 +5,7 @@ from page_reader import Reader, equations
 
 from physeq.report._relations import Change
 from physeq.report._rule_operators import At, IntegralFromTo, RealPart, SumFromTo
+from physeq.report._trajectory_operators import TimeDerivative
 from physeq.report.notation import symbol_latex
 
 
@@ -12,20 +13,37 @@ class TrajectoryReader(Reader):
     """A `Reader` whose states are series in time.
 
     Args:
-        page, model, derivation, params: as a `Reader`; `params` without batch.
+        page, model, params: of one sample.
         runs: {nudge: {(group or placement, coordinate, order): array (times, nodes)}}, 0 for the free one.
         weights: of the quadrature.
         back: the number of the grid point at T − t, per grid point.
+        rates, times: d/dt of a series, the grid.
         series: {symbol as printed: array (times, nodes)} of inputs, targets and responses.
         ends: {nudge: {key of a run: array (2, nodes)}}, the states at 0 and T.
         numbers: further symbols.
     """
 
-    def __init__(self, page, model, derivation, params, *, runs, weights, back, series, ends=None, numbers=None):
+    def __init__(
+        self,
+        page,
+        model,
+        params,
+        *,
+        runs,
+        weights,
+        back,
+        series,
+        rates=None,
+        times=None,
+        ends=None,
+        numbers=None,
+    ):
+        derivation = model._derived()
         super().__init__(page, derivation, params, {})
         self.runs, self.weights, self.back, self.series = runs, weights, back, series
         self.ends, self.run, self.edge, self.step = ends or {}, 0.0, None, 0
         self.scalars |= numbers or {}
+        self.rates, self.times = rates, times
         self.keys = {}
         for v in derivation.variables.values():
             for order in range(3):
@@ -36,6 +54,8 @@ class TrajectoryReader(Reader):
     def _value(self, e, at, element):
         if e.is_Symbol and symbol_latex(e) == r"\mathrm{i}":
             return 1j
+        if e.is_Symbol and symbol_latex(e) == "t":
+            return self.times[self.step]
         if isinstance(e, IntegralFromTo):
             kept, total = self.step, 0.0
             for step, weight in enumerate(self.weights):
@@ -51,6 +71,13 @@ class TrajectoryReader(Reader):
             return sum(self._value(body, at | {symbol_latex(n): k}, element) for k in range(ends[0], ends[1] + 1))
         if isinstance(e, At):
             return self._at(e, at, element)
+        if isinstance(e, TimeDerivative):
+            kept, values = self.step, []
+            for step in range(len(self.weights)):
+                self.step = step
+                values.append(self._value(e.args[0], at, element))
+            self.step = kept
+            return self.rates(np.array(values)[:, None])[kept, 0]
         if type(e).__name__ == "exp":
             return np.exp(self._value(e.args[0], at, element))
         return super()._value(e, at, element)
@@ -97,21 +124,12 @@ class TrajectoryReader(Reader):
         [found] = [run for nudge, run in runs.items() if abs(nudge - self.run) < 1e-12]
         return found
 
-    def define(self, label, **element):
-        """Take a quantity that every node has one of from the equation of a label."""
-        [equation] = [e for e in equations(self.page, "Learning") if (e.label or "").startswith(label)]
-        [index] = equation.lhs.indices
-        size = len(next(iter(self._chosen(self.runs).values()))[0])
-        values = [self.value(equation.rhs, {symbol_latex(index): i}) for i in range(size)]
-        self.defined[symbol_latex(equation.lhs.base)] = np.array(values)
-        return self.defined[symbol_latex(equation.lhs.base)]
 
-
-def printed_changes(page, reader, model):
+def printed_changes(page, reader):
     """{(placement, parameter): the printed change, η = 1, of every element} of all updates of a page."""
     names = {
         reader._name(p.latex_name, placement.name): (placement, p)
-        for placement in model.system.placements
+        for placement in reader.system.placements
         for p in placement.component.parameters
     }
     found = {}
