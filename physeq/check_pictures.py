@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from physeq.checked_rules import budget_finder, label
-from physeq.checking import VariantCheck, probe
+from physeq.checking import VariantCheck, drawn_setting
 from physeq.errors import ModelError, PhyseqError
+from physeq.interface import TrajectoryModel
 from physeq.learn import (
     Centered,
     ContinualEP,
@@ -27,8 +28,7 @@ from physeq.learn import (
     noise_audit,
     stability_map,
 )
-from physeq.learn.setting import Setting
-from physeq.report import audit_plots, error_curve
+from physeq.report import audit_plots, error_curve, series_plot
 from physeq.solve import EulerSteps, FixedPoint
 from physeq.variant import Variant
 
@@ -42,16 +42,26 @@ class CheckPictures:
 
     def __init__(self, check: VariantCheck, variant: Variant, seed: int):
         self.check, self.seed = check, seed
-        system = variant.build()
-        self.model = system.compile()
-        params = self.model.init_parameters(jax.random.key(seed))
-        self.setting = Setting(self.model, params, *probe(variant, system, seed))
-        self.finder = budget_finder(self.model)
+        self.setting = drawn_setting(variant, variant.build(), seed)
+        self.model = self.setting.model
+        self.finder = None if isinstance(self.model, TrajectoryModel) else budget_finder(self.model)
 
     def draw(self, folder: Path) -> tuple[list[Path], list[str]]:
         """Draw all that applies into the folder; returns the files, and what could not be drawn and why."""
         drawn, notes = [], []
-        pictures: tuple[tuple[str, Callable[[Path], Path | None]], ...] = (
+        for name, picture in self._pictures():
+            try:
+                path = picture(folder / f"{self.check.variant}-{name}.svg")
+            except PhyseqError as error:
+                notes.append(f"{name}: {error}")
+            else:
+                drawn += [] if path is None else [path]
+        return drawn, notes
+
+    def _pictures(self) -> tuple[tuple[str, Callable[[Path], Path | None]], ...]:
+        if isinstance(self.model, TrajectoryModel):
+            return ("errors", self._errors), ("points", self._points), ("trajectories", self._trajectories)
+        return (
             ("errors", self._errors),
             ("precision", self._precision),
             ("points", self._points),
@@ -61,14 +71,6 @@ class CheckPictures:
             ("stability", self._stability),
             ("noise", self._noise),
         )
-        for name, picture in pictures:
-            try:
-                path = picture(folder / f"{self.check.variant}-{name}.svg")
-            except PhyseqError as error:
-                notes.append(f"{name}: {error}")
-            else:
-                drawn += [] if path is None else [path]
-        return drawn, notes
 
     @property
     def _point(self) -> tuple[Any, Any, Any, Any]:
@@ -104,6 +106,11 @@ class CheckPictures:
             "one-sided at β = r": [(1.0, found.one_sided)],
         }
         return audit_plots.points_curve(lines, path)
+
+    def _trajectories(self, path: Path) -> Path:
+        setting = self.setting
+        predicted = self.model.predict(setting.params, setting.free)
+        return series_plot(self.model.times, predicted, path, target=setting.target, label="free trajectory")
 
     def _updates(self, kind: type[ContinualEP] | type[ContinualVectorFieldEP]) -> Callable[[Path], Path]:
         def draw(path: Path) -> Path:

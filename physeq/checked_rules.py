@@ -7,18 +7,36 @@ from collections.abc import Sequence
 from typing import Any
 
 from physeq.errors import ModelError
-from physeq.learn import BackpropagationThroughTime, Centered, EquilibriumPropagation, LearningRule, OneSided
+from physeq.interface import TrajectoryModel
+from physeq.learn import (
+    BackpropagationThroughTime,
+    Centered,
+    EquilibriumPropagation,
+    HamiltonianEcho,
+    Holomorphic,
+    LagrangianEP,
+    LearningRule,
+    OneSided,
+    TrajectoryRule,
+)
 from physeq.names import name_of
 from physeq.registry import build, registry
 from physeq.solve import EulerSteps, Finder, FixedPoint, NodeDescent, Outside, default_finder
 
 ALL = "all"
-_EXACT = ("implicit-differentiation", "finite-differences")  # compared with each other by `consistency`
+# References: of equilibria, compared with each other by `consistency`, and of trajectories.
+_EXACT = ("implicit-differentiation", "finite-differences", "continuous-adjoint")
 
 
 def rules_for(model: Any, names: Sequence[str]) -> list[tuple[LearningRule, str | None]]:
-    """(rule, why it cannot be audited or None) for every asked rule and kind of nudging that fits the model."""
-    chosen = [n for n in registry()["rule"] if n not in _EXACT] if ALL in names else list(names)
+    """(rule, why it cannot be audited or None) for every asked rule and kind of nudging that fits the model.
+
+    All rules are those of equilibria, or those of trajectories where the model has some.
+    """
+    if isinstance(model, TrajectoryModel):
+        return _trajectory_rules(model, names)
+    known = [name for name, kind in registry()["rule"].items() if not issubclass(kind, TrajectoryRule)]
+    chosen = [n for n in known if n not in _EXACT] if ALL in names else list(names)
     found: list[tuple[LearningRule, str | None]] = []
     for name in chosen:
         if name == "equilibrium-propagation":
@@ -29,6 +47,25 @@ def rules_for(model: Any, names: Sequence[str]) -> list[tuple[LearningRule, str 
             found.append((BackpropagationThroughTime(finder or EulerSteps()), None if finder else reason))
         else:
             found.append(_with_budget(build("rule", name, f"rule {name}"), model))
+    return found
+
+
+def _trajectory_rules(model: TrajectoryModel, names: Sequence[str]) -> list[tuple[LearningRule, str | None]]:
+    known = [name for name, kind in registry()["rule"].items() if issubclass(kind, TrajectoryRule)]
+    chosen = [n for n in known if n not in _EXACT] + ["backpropagation-through-time"] if ALL in names else list(names)
+    found: list[tuple[LearningRule, str | None]] = []
+    for name in chosen:
+        if name == "lagrangian-ep":
+            found += [(LagrangianEP(kind), None) for kind in (Centered(0.01), OneSided(0.01), Holomorphic(0.1, 8))]
+        elif name == "hamiltonian-echo":
+            found += [(HamiltonianEcho(kind), None) for kind in (Centered(1e-4), OneSided(1e-4))]
+        elif name == "backpropagation-through-time":
+            found.append((BackpropagationThroughTime(model.solver), None))
+        elif name in known:
+            found.append((build("rule", name, f"rule {name}"), None))
+        else:
+            reason = "it learns equilibria, and this variant has trajectories; ask for a rule of trajectories"
+            found.append((build("rule", name, f"rule {name}"), reason))
     return found
 
 

@@ -12,12 +12,14 @@ import numpy as np
 
 from physeq.checked_rules import ALL, label, nudge_mode, rules_for
 from physeq.errors import ModelError, PhyseqError
-from physeq.interface import System
+from physeq.interface import System, TrajectoryModel
 from physeq.learn import Audit, BackpropagationThroughTime, Consistency, LearningRule, audit, consistency
 from physeq.learn.antisymmetry import antisymmetry
 from physeq.learn.audit import refusal
 from physeq.learn.setting import Setting
+from physeq.learn.trajectory_setting import setting_of
 from physeq.solve.rest import steady_pattern
+from physeq.trajectory_checking import TrajectoryFacts, trajectory_facts
 from physeq.variant import Variant
 
 _SAMPLES = 4
@@ -42,7 +44,8 @@ class VariantCheck:
     """The check of one variant; `error` says why nothing could be compared.
 
     `antisymmetry` is ‖A‖_F/‖J‖_F of the Jacobian at the free state, the largest over the samples. `motion` is the
-    largest relative difference between the derived ∂f/∂y of a system that has only a motion and JAX's.
+    largest relative difference between the derived ∂f/∂y of a system that has only a motion and JAX's, and of one that
+    learns trajectories, on which `trajectories` says more.
     """
 
     variant: str
@@ -53,6 +56,7 @@ class VariantCheck:
     error: str | None = None
     antisymmetry: float | None = None
     motion: float | None = None
+    trajectories: TrajectoryFacts | None = None
 
     @property
     def passed(self) -> bool:
@@ -76,6 +80,9 @@ class VariantCheck:
             found.append(
                 f"the derived Jacobian of the motion is off by {self.motion:.2g}, above {self.limits.force:.0e}"
             )
+        if self.trajectories is not None and not (adjoint := self.trajectories.adjoint or 0.0) <= self.limits.implicit:
+            found.append(f"the adjoint gradient is off finite differences by {adjoint:.2g}, above "
+                         f"{self.limits.implicit:.0e}")  # fmt: skip
         for one in self.audits:
             if (fault := self.fault(one)) is not None:
                 found.append(f"{label(one.rule)}: {fault}")
@@ -110,6 +117,7 @@ class VariantCheck:
             "consistency": None if self.consistency is None else self.consistency.to_dict(),
             "antisymmetry": self.antisymmetry,
             "motion_vs_autodiff": self.motion,
+            "trajectories": None if self.trajectories is None else self.trajectories.to_dict(),
             "audits": [
                 one.to_dict() | {"variant": self.variant, "nudge": nudge_mode(one.rule), "fault": self.fault(one)}
                 for one in self.audits
@@ -136,6 +144,8 @@ def check_variant(
     try:
         system = variant.build()
         structure = system.derive().structure.to_dict()
+        if variant.trajectories is not None:
+            return _check_trajectories(name, variant, system, structure, rules, limits, seed)
         if structure["constraints"] or not structure["autonomous"]:
             return VariantCheck(name, structure, None, (), limits, motion=motion_difference(system, seed))
         model = system.compile()
@@ -144,19 +154,43 @@ def check_variant(
         found = consistency(model, params, inputs, target, seed=seed)
     except PhyseqError as error:
         return VariantCheck(name, structure, None, (), limits, str(error))
-    audits: list[Audit] = []
     setting = Setting(model, params, inputs, target)
-    for rule, reason in rules_for(model, rules):
-        try:
-            audits.append(_audited(setting, rule, reason, seed))
-        except PhyseqError as error:
-            return VariantCheck(name, structure, found, tuple(audits), limits, f"{label(rule)}: {error}")
+    audits, failed = _audits(setting, rules, seed)
+    if failed is not None:
+        return VariantCheck(name, structure, found, audits, limits, failed)
     try:
         parts = antisymmetry(model, params, inputs, start=setting.free, key=jax.random.key(seed))
         size = float(np.max(np.asarray(parts), initial=0.0))
     except PhyseqError:  # no free equilibrium from which to tell
         size = None
-    return VariantCheck(name, structure, found, tuple(audits), limits, antisymmetry=size)
+    return VariantCheck(name, structure, found, audits, limits, antisymmetry=size)
+
+
+def _check_trajectories(name, variant, system, structure, rules, limits, seed) -> VariantCheck:
+    setting = drawn_setting(variant, system, seed)
+    facts = trajectory_facts(setting, seed)
+    audits, failed = _audits(setting, rules, seed) if facts.adjoint is not None else ((), None)
+    motion = motion_difference(system, seed)
+    return VariantCheck(name, structure, None, audits, limits, failed, motion=motion, trajectories=facts)
+
+
+def drawn_setting(variant: Variant, system: System, seed: int) -> Setting:
+    """What a variant learns, with default options, at drawn parameters and its probe's data."""
+    model = variant.compile(system)
+    params = model.init_parameters(jax.random.key(seed))
+    inputs, target = probe(variant, system, seed, model)
+    return setting_of(model, params, inputs, target)
+
+
+def _audits(setting: Setting, rules: Sequence[str], seed: int) -> tuple[tuple[Audit, ...], str | None]:
+    """The audits, and why they ended before the last rule."""
+    audits: list[Audit] = []
+    for rule, reason in rules_for(setting.model, rules):
+        try:
+            audits.append(_audited(setting, rule, reason, seed))
+        except PhyseqError as error:
+            return tuple(audits), f"{label(rule)}: {error}"
+    return tuple(audits), None
 
 
 def motion_difference(system: System, seed: int) -> float:
@@ -186,16 +220,18 @@ def _audited(setting: Setting, rule: LearningRule, reason: str | None, seed: int
     return audit(setting.model, setting.params, rule, setting.inputs, setting.target, seed=seed, setting=setting)
 
 
-def probe(variant: Variant, system: System, seed: int) -> tuple[Any, Any]:
-    """A small batch of inputs and targets: the variant's own, or uniform in [0, 1]."""
+def probe(variant: Variant, system: System, seed: int, model: Any = None) -> tuple[Any, Any]:
+    """A small batch of inputs and targets: the variant's own, or uniform in [0, 1], for trajectories at every time."""
     if variant.probe is not None:
         return variant.probe(system, seed)
     random = np.random.default_rng(seed)
-    inputs = {entry.name: random.uniform(0.0, 1.0, (_SAMPLES, entry.size)) for entry in system.inputs}
-    if system.cost is None or system.outputs is None:
+    leading = (_SAMPLES, len(model.times)) if isinstance(model, TrajectoryModel) else (_SAMPLES,)
+    inputs = {entry.name: random.uniform(0.0, 1.0, (*leading, entry.size)) for entry in system.inputs}
+    costless = model.cost is None if isinstance(model, TrajectoryModel) else system.cost is None
+    if costless or system.outputs is None:
         return inputs, None
     size = system.readout.size if system.readout else system.outputs.size
-    return inputs, random.uniform(0.0, 1.0, (_SAMPLES, size))
+    return inputs, random.uniform(0.0, 1.0, (*leading, size))
 
 
 def _at_floor(one: Audit, limits: Limits) -> bool:

@@ -1,4 +1,4 @@
-"""The pictures of a run: learning curve, the network in a free state of one sample, and its weights."""
+"""The pictures of a run: learning curve, the network in a free state of one sample or trajectories, and its weights."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ import numpy as np
 
 from physeq.data import Dataset
 from physeq.errors import ModelError
+from physeq.interface import TrajectoryModel
 from physeq.learn import Fit
-from physeq.report import graph_state, learning_curve, weight_map
+from physeq.learn.training_data import training_data
+from physeq.report import graph_state, learning_curve, series_plot, weight_map
 from physeq.solve import equilibrium
+
+_SAMPLES = 4  # in the picture of trajectories
 
 
 def draw_pictures(folder: Path, result: Fit, data: Dataset) -> tuple[str, ...]:
     """Draw what can be drawn into the folder; returns why something could not be, in words."""
     notes = []
-    for draw in (_curve, _graph, _weights):
+    free = _trajectories if isinstance(result.model, TrajectoryModel) else _graph
+    for draw in (_curve, free, _weights):
         try:
             draw(folder, result, data)
         except ModelError as error:
@@ -33,6 +38,17 @@ def _curve(folder: Path, result: Fit, data: Dataset) -> None:
         # The cost while learning; with fixed parameters it is only known at the end.
         records = [record | {"train_cost": record["running_cost"]} for record in result.history]
         learning_curve(records, folder / "learning_curve.svg")
+
+
+def _trajectories(folder: Path, result: Fit, data: Dataset) -> None:
+    """What the outputs do in time beside what they should, of the first samples."""
+    ready = training_data(data, result.params, result.model)
+    test = ready.test_targets is not None
+    part = (ready.test_inputs, ready.test_targets) if test else (ready.inputs, ready.targets)
+    inputs, targets = jax.tree.map(lambda a: a[:_SAMPLES], part)
+    label = f"prediction, {'test' if test else 'training'} samples"
+    path = folder / "trajectories.svg"
+    series_plot(result.model.times, result.predict(inputs), path, target=targets, label=label)
 
 
 def _graph(folder: Path, result: Fit, data: Dataset) -> None:

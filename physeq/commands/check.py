@@ -99,8 +99,11 @@ def _print(console: Console, system: str, one: Any) -> None:
         console.print(_structure_table(one.structure))
     if one.consistency is not None:
         console.print(_consistency_table(one))
-    if one.motion is not None:
+    if one.trajectories is not None:
+        _print_trajectories(console, one)
+    elif one.motion is not None:
         _line(console, "a motion without steady states of free unknowns (constraints, or terms in time): no audits")
+    if one.motion is not None:
         _line(console, f"derived ∂f/∂y of the motion against automatic differentiation: {_number(one.motion)}")
     if one.antisymmetry is not None:
         _line(console, f"antisymmetric part of the Jacobian ‖A‖/‖J‖ = {_number(one.antisymmetry)}")
@@ -113,6 +116,16 @@ def _print(console: Console, system: str, one: Any) -> None:
     console.print("[green]passed[/green]" if one.passed else "[red]failed[/red]")
 
 
+def _print_trajectories(console: Console, one: Any) -> None:
+    facts = one.trajectories
+    table = Table(f"trajectories: {facts.boundary}, {facts.solver}", "", box=box.SIMPLE_HEAD)
+    for words, answer in facts.structure:
+        table.add_row(words, escape(_short(answer)))
+    console.print(table)
+    found = "not compared, they have no cost" if facts.adjoint is None else _number(facts.adjoint)
+    _line(console, f"adjoint gradient against finite differences: {found} (limit {one.limits.implicit:.0e})")
+
+
 def _print_audits(console: Console, one: Any) -> None:
     from physeq.checked_rules import label
 
@@ -123,7 +136,8 @@ def _print_audits(console: Console, one: Any) -> None:
                 _line(console, f"{word}: {label(audit.rule)}: {reason}")
     for audit in one.audits:
         if audit.holomorphic is not None:
-            _line(console, _singularity(audit.holomorphic.singularity))
+            if one.trajectories is None:
+                _line(console, _singularity(audit.holomorphic.singularity))
             console.print(_points_table(label(audit.rule), audit.holomorphic))
 
 

@@ -15,11 +15,13 @@ from jaxtyping import Array
 
 from physeq.errors import PhyseqError
 from physeq.learn.holomorphic_ep import HolomorphicEP
+from physeq.learn.lagrangian_ep import Holomorphic
 from physeq.learn.order import fitted_order
 from physeq.learn.over_points import HolomorphicAudit, over_points
 from physeq.learn.rule import LearningRule, Objective, Params
 from physeq.learn.setting import Setting
 from physeq.learn.tight import flat_trainable, settled, tightened
+from physeq.learn.trajectory_setting import TrajectorySetting, orbits_over_points, setting_of
 from physeq.names import name_of
 
 
@@ -109,14 +111,15 @@ def audit(
 
     Finders are replaced by tight ones, so that what is seen is the rule's bias; an outside nudge stays outside. All
     estimates start from the same free equilibrium. `HolomorphicEP` is audited over its radius and, at the recommended
-    radius, over its number of points. Use double precision.
+    radius, over its number of points. Rules of trajectories are held against `ContinuousAdjoint`, from the free
+    trajectories. Use double precision.
 
     Args:
-        model, params: the compiled system and its parameters.
+        model, params: the compiled system, or its trajectories, and its parameters.
         rule: the rule; its own nudge only tells the kind of nudging.
         inputs, target: one batch.
         betas: nudges to try; by default half decades from 1 down (from the curvature of soft output nodes, if lower),
-            for radii halves of R/2 down, R the distance to the nearest singularity.
+            for radii halves of R/2 down, R the distance to the nearest singularity, or of 1 where none is known.
         seed: of random nudges.
         setting: the same model, parameters and data as solved for an earlier audit.
 
@@ -127,7 +130,7 @@ def audit(
     rule.check(model)
     tight = tightened(rule, model)
     tight.check(model)
-    setting = Setting(model, params, inputs, target) if setting is None else setting
+    setting = setting_of(model, params, inputs, target) if setting is None else setting
     reference, exact = setting.exact(rule.objective)
     where = beta_field(rule)
     if where is None:
@@ -148,15 +151,24 @@ def audit(
         objective=rule.objective,
         reference=reference,
         points=getattr(rule, "points", sum(phase.nudge != "0" for phase in rule.phases())),
-        order=getattr(promise, "order", None),
+        # On a circle of nudges it is the decrease with N that tells; at a large order few radii are above rounding.
+        order=None if isinstance(promise, Holomorphic) else getattr(promise, "order", None),
         slope=fitted_order([b or 0.0 for b in values], [p.relative_error for p in curve]) if where else None,
         best=None if best is None else curve[best],
         curve=tuple(curve),
         seed=seed,
         cost_cosine=None if best is None else _cost_cosine(setting, rule, estimates[best]),
         bias=rule.bias(model),
-        holomorphic=over_points(setting, tight) if isinstance(tight, HolomorphicEP) else None,
+        holomorphic=_over_points(setting, tight),
     )
+
+
+def _over_points(setting: Setting, rule: Any) -> HolomorphicAudit | None:
+    if isinstance(rule, HolomorphicEP):
+        return over_points(setting, rule)
+    if isinstance(setting, TrajectorySetting) and isinstance(getattr(rule, "nudging", None), Holomorphic):
+        return orbits_over_points(setting, rule)
+    return None
 
 
 def _cost_cosine(setting: Setting, rule: LearningRule, estimate: np.ndarray) -> float | None:
@@ -165,7 +177,7 @@ def _cost_cosine(setting: Setting, rule: LearningRule, estimate: np.ndarray) -> 
 
 def beta_field(rule: LearningRule) -> tuple[str, ...] | None:
     """Where a rule keeps its nudge: the path of fields to it, or None for rules without one."""
-    for path in (("nudging", "beta"), ("beta",), ("radius",), ("eta",)):
+    for path in (("nudging", "beta"), ("nudging", "radius"), ("beta",), ("radius",), ("eta",)):
         if hasattr(getattr(rule, path[0], None), path[-1]) or (len(path) == 1 and hasattr(rule, path[0])):
             return path
     inner = getattr(rule, "rule", None)  # a rule that adds to another
@@ -183,6 +195,8 @@ def default_betas(setting: Setting, where: tuple[str, ...]) -> list[float]:
     """Half decades downward from 1, or from the curvature of the output nodes where that is lower; radii from R/2."""
     if where == ("radius",) and (found := setting.singularity) is not None and np.isfinite(found.distance):
         return [found.distance / 2**k for k in range(1, 9)]
+    if where == ("nudging", "radius"):
+        return [setting.scale / 2**k for k in range(10)]
     top = 1.0 if where == ("eta",) else setting.scale
     return [float(top * 10 ** (-k / 2)) for k in range(13)]
 

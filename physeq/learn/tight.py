@@ -18,6 +18,7 @@ from physeq.learn.exact import BackpropagationThroughTime, tight_finder
 from physeq.learn.holomorphic_ep import HolomorphicEP
 from physeq.learn.oscillating_ep import OscillatingEP
 from physeq.learn.rule import LearningRule, Params
+from physeq.learn.trajectory_rule import TrajectoryRule
 from physeq.solve import Continuation, FixedPoint, Minimise, Newton, Outcome, Outside
 from physeq.solve.finder import Finder, default_tolerance
 from physeq.solve.result import State
@@ -63,10 +64,11 @@ def nudge_scale(model: Any, params: Params, inputs: Any, target: Array, free: St
 def tightened(rule: LearningRule, model: Any) -> LearningRule:
     """The rule with tight finders for starts at the free equilibrium.
 
-    An outside nudge stays outside, and backpropagation through time keeps the budget that defines it. Rules that move
+    An outside nudge stays outside, backpropagation through time keeps the budget that defines it, and trajectories are
+    solved as their model says: the last step of Newton's method on them is already below rounding. Rules that move
     weights keep fixed numbers of steps, long ones, and nearly stand still: what remains is their bias in β.
     """
-    if isinstance(rule, BackpropagationThroughTime):
+    if isinstance(rule, BackpropagationThroughTime | TrajectoryRule):
         return rule
     if rule.moves_weights:
         return _standing(rule)

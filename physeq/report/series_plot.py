@@ -42,7 +42,7 @@ def series_plot(times: Any, values: Any, path: PathLike, *, target: Any = None, 
     found = found[None] if found.ndim == 2 else found
     if moments.ndim != 1 or found.ndim != 3 or found.shape[1] != len(moments):
         raise ModelError(
-            f"series_plot: values must have shape (samples, {len(moments)}, outputs), one row per time, got {found.shape}"
+            f"series_plot: values must have shape (samples, {len(moments)}, outputs), a row per time, got {found.shape}"
         )
     aim = None
     if target is not None:
