@@ -31,12 +31,13 @@ def registry() -> dict[str, dict[str, type]]:
     """{kind: {name: class}} of everything that can be named in an experiment.
 
     >>> sorted(registry()["nudging"])
-    ['centered', 'one-sided', 'random-sign']
+    ['centered', 'holomorphic', 'one-sided', 'random-sign']
     """
     kinds = {
         "rule": _exported(learn, learn.LearningRule),
         "finder": _exported(solve, solve.Finder),
-        "nudging": _choices(learn.EquilibriumPropagation, "nudging"),
+        "nudging": _choices(learn.LagrangianEP, "nudging"),
+        "trajectory solver": _exported(solve, solve.TrajectorySolver),
         "nudge mode": _choices(solve.FixedPoint, "nudge"),
         "linear method": _choices(solve.LinearSolve, "method"),
         "minimiser": _choices(solve.Minimise, "method"),

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import networkx as nx
 import numpy as np
 
 import physeq as pq
@@ -62,3 +63,21 @@ def matrices(params, node="nodes", edge="edges"):
         stiffness = stiffness + float(joint["kappa"][i]) * link
         losses = losses + float(joint["d"][i] if "d" in joint else 0.0) * link
     return np.diag(np.asarray(own["m"])), losses, stiffness
+
+
+def ladder(losses):
+    """Inductors in series, capacitors to ground, and resistors at both ends."""
+    graph = nx.MultiGraph()
+    for i in range(1, 4):
+        graph.add_edge(i, i + 1, component="L")
+        graph.add_edge(i, 0, component="C")
+    graph.add_edge(4, 0, component="C")
+    graph.add_edge(1, 0, component="L")
+    kinds = {"L": pq.electrical.inductor(), "C": pq.electrical.capacitor()}
+    if losses:
+        graph.add_edge(1, 0, component="R")
+        graph.add_edge(4, 0, component="R")
+        kinds["R"] = pq.electrical.resistor()
+    return pq.System.from_graph(
+        graph, edges=kinds, ground=0, inputs={"i": pq.Drive([1])}, outputs=[4], cost=(pq.electrical.v - y) ** 2 / 2
+    )

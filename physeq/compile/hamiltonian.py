@@ -15,7 +15,7 @@ import sympy as sp
 from jaxtyping import Array
 
 from physeq.compile.motion import BoundMotion
-from physeq.compile.motion_layout import MotionLayout
+from physeq.compile.motion_layout import MotionLayout, drives
 from physeq.compile.printer import Program
 from physeq.symbolic.motion_structure import hamiltonian_or_refuse
 from physeq.symbolic.place import Feed
@@ -40,6 +40,13 @@ class HamiltonianPrograms:
         self.positions, self.velocities = self.all_positions[self.free], self.all_velocities[self.free]
         self._place = np.full(layout.size, -1)
         self._place[self.positions] = np.arange(len(self.positions))
+        # A coordinate's balance of forces is the row of its velocity, or of its acceleration.
+        balance = np.full(layout.size, -1)
+        for (group, coordinate), v in layout.variables.items():
+            first = layout.blocks[group, coordinate, 0]
+            row = layout.blocks[group, coordinate, v.balance]
+            balance[row.start : row.stop] = self._place[first.start : first.stop]
+        self._drives = [(name, columns, balance[entries]) for name, columns, entries in drives(layout)]
 
     @property
     def separable(self) -> bool:
@@ -117,7 +124,7 @@ class HamiltonianPrograms:
         return jnp.concatenate(values)[self.mass_places[2]]
 
     def push(self, bound: BoundMotion, t: Array, q: Array, w: Array) -> Array:
-        """∂L/∂q at positions and velocities, with forces that depend on time alone."""
+        """∂L/∂q at positions and velocities, with forces that depend on time alone and driven inputs."""
         y = self.whole(bound, t, q, w)
         total = jnp.zeros_like(q)
         for programs, _, _, _, pushes, targets in self._forms:
@@ -126,6 +133,9 @@ class HamiltonianPrograms:
                     value = jnp.broadcast_to(jnp.asarray(value, q.dtype), where.shape)
                     # Held nodes have the number −1: their share is dropped.
                     total = total.at[jnp.where(where < 0, q.shape[0], where)].add(value, mode="drop")
+        for name, columns, where in self._drives:
+            value = bound.input(name, t)[columns].astype(q.dtype)
+            total = total.at[np.where(where < 0, q.shape[0], where)].add(value, mode="drop")
         return total
 
 

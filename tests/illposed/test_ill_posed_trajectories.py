@@ -7,10 +7,27 @@ import jax.numpy as jnp
 import networkx as nx
 import pytest
 import sympy as sp
+from chains import (
+    PERIOD,
+    POSITION,
+    RATE,
+    a,
+    c,
+    chain,
+    damped,
+    duffing,
+    k,
+    kappa,
+    ladder,
+    linear,
+    lossy,
+    m,
+    spring,
+    x,
+    y,
+)
 
 import physeq as pq
-from tests.chains import PERIOD, POSITION, RATE, a, c, chain, damped, duffing, k, kappa, linear, lossy, m, spring, x, y
-from tests.unit.learn.test_lagrangian_ep import ladder
 
 PERIODIC, BALANCE = pq.Periodic(PERIOD), pq.HarmonicBalance(2)
 START = pq.InitialValue({"nodes": [0.1, 0.0, 0.0]}, duration=2.0)

@@ -13,12 +13,12 @@ from physeq.registry import build, checked, registry
 def test_every_exported_rule_and_finder_has_a_name():
     rules = {c for c in vars(learn).values() if isinstance(c, type) and issubclass(c, learn.LearningRule)}
     finders = {c for c in vars(solve).values() if isinstance(c, type) and issubclass(c, solve.Finder)}
-    assert set(registry()["rule"].values()) == rules - {learn.LearningRule}
+    assert set(registry()["rule"].values()) == rules - {learn.LearningRule, learn.TrajectoryRule}
     assert set(registry()["finder"].values()) == finders - {solve.Finder}
 
 
 def test_kinds_read_off_annotations():
-    assert set(registry()["nudging"]) == {"centered", "one-sided", "random-sign"}
+    assert set(registry()["nudging"]) == {"centered", "one-sided", "random-sign", "holomorphic"}
     assert set(registry()["nudge mode"]) == {"inside", "outside"}
     assert set(registry()["linear method"]) == {"dense-direct", "conjugate-gradients", "sparse-direct"}
     assert set(registry()["minimiser"]) == {"lbfgs", "nonlinear-cg"}

@@ -5,10 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from jax.flatten_util import ravel_pytree
-
-import physeq as pq
-from tests.chains import (
+from chains import (
     PERIOD,
     POSITION,
     RATE,
@@ -18,6 +15,7 @@ from tests.chains import (
     data,
     duffing,
     flat,
+    ladder,
     linear,
     lossy,
     matrices,
@@ -25,6 +23,9 @@ from tests.chains import (
     x,
     y,
 )
+from jax.flatten_util import ravel_pytree
+
+import physeq as pq
 
 PERIODIC = (pq.Periodic(PERIOD), pq.HarmonicBalance(4))
 ENDS = (pq.TwoPoint({"nodes": [0.0, 0.1, 0.2]}, {"nodes": [0.3, 0.1, -0.2]}, duration=1.2), pq.Collocation(4, 3))
@@ -175,26 +176,6 @@ def test_library_circuits_learn_by_their_action():
     found, _ = pq.LagrangianEP(pq.Centered(1e-4)).gradient(model, params, push, wanted)
     assert apart(found, exact) < 1e-7
     assert system.cost.has(v)
-
-
-def ladder(losses):
-    """Inductors in series, capacitors to ground, and resistors at both ends."""
-    import networkx as nx
-
-    graph = nx.MultiGraph()
-    for i in range(1, 4):
-        graph.add_edge(i, i + 1, component="L")
-        graph.add_edge(i, 0, component="C")
-    graph.add_edge(4, 0, component="C")
-    graph.add_edge(1, 0, component="L")
-    kinds = {"L": pq.electrical.inductor(), "C": pq.electrical.capacitor()}
-    if losses:
-        graph.add_edge(1, 0, component="R")
-        graph.add_edge(4, 0, component="R")
-        kinds["R"] = pq.electrical.resistor()
-    return pq.System.from_graph(
-        graph, edges=kinds, ground=0, inputs={"i": pq.Drive([1])}, outputs=[4], cost=(pq.electrical.v - y) ** 2 / 2
-    )
 
 
 # ---- the time-reversed nudge -----------------------------------------------------------------------------------------

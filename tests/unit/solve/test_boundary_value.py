@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sympy as sp
+from chains import PERIOD, chain, damped, data, duffing, linear, lossy, matrices, spread, x, y
 from scipy.integrate import solve_bvp, solve_ivp
 
 import physeq as pq
 from physeq.solve.harmonic_balance import interpolate
-from tests.chains import PERIOD, chain, damped, data, duffing, linear, lossy, matrices, spread, x, y
 
 W = 2 * np.pi / PERIOD
 

@@ -231,3 +231,24 @@ def test_wrong_settings_are_refused(charging):
         motion.simulate(params, t0=1.0, t1=1.0)
     with pytest.raises(pq.SolveError, match=r"stopped after 5 steps, after t = .* raise max_steps"):
         motion.simulate(params, t1=1.0, max_steps=5)
+
+
+@pytest.mark.parametrize("solver", [pq.BlanesMoan(), pq.GaussLegendre()], ids=["explicit", "implicit"])
+def test_symplectic_steps_feel_driven_inputs(solver):
+    x, k = pq.coordinate("x"), pq.parameter("k", positive=True)
+    mass = pq.Node("mass", kinetic=x.dot**2, potential=k * x**4 / 4)
+    spring = pq.Edge("spring", potential=(x.source - x.target) ** 2)
+    inputs = {"push": pq.Drive([1, 0])}
+    system = pq.System(pq.complete(3), nodes=mass, edges=spring, ground=2, inputs=inputs)
+    motion = system.motion()
+    params = {"nodes": {"k": jnp.ones(3)}, "edges": {}}
+
+    def push(t):
+        return jnp.array([jnp.cos(t), 0.3])
+
+    ends = [
+        pq.simulate(motion, params, push, t1=2.0, **options)["nodes.x"][-1]
+        for options in ({"solver": solver, "step": 0.01}, {"rtol": 1e-10})
+    ]
+    np.testing.assert_allclose(ends[0], ends[1], atol=1e-7)
+    assert float(jnp.abs(ends[1][:2]).min()) > 0.1
