@@ -40,14 +40,12 @@ def _power(slope: sp.Expr, s: sp.Symbol, what: str) -> str | None:
     if polynomial is None or polynomial.degree() < 1:
         return None
     degree = polynomial.degree()
-    if degree == 1 and polynomial.nth(0) == 0:
-        return what
-    lead = "the square of" if degree == 2 else f"the power {degree} of"
+    lead = {1: "", 2: "the square of "}.get(degree, f"the power {degree} of ")
     if all(polynomial.nth(k) == 0 for k in range(degree)):
-        return f"{lead} {what}"
+        return f"{lead}{what}"
     root = -polynomial.nth(degree - 1) / (degree * polynomial.nth(degree))
     if sp.expand(slope - polynomial.nth(degree) * (s - root) ** degree) == 0:
-        return f"{lead} {what} from its value at rest"
+        return f"{lead}{what} from its value at rest"
     return None
 
 

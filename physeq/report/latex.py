@@ -1,5 +1,8 @@
 """Documents as complete LaTeX files that compile on their own."""
 
+import re
+import unicodedata
+
 import sympy as sp
 
 from ._glyphs import COMMAND_OF
@@ -104,16 +107,29 @@ def write(document: Document) -> str:
     return f"{_PREAMBLE}{title}\n\n\\begin{{document}}\n\\maketitle\n\n{body}\n\n\\end{{document}}\n"
 
 
+_RATES = {"\u0307": "dot", "\u0308": "ddot"}
+
+
 def escape(text: str, verbatim: bool = False) -> str:
     r"""User text as LaTeX. Glyphs that no standard font holds become their code point.
 
     >>> print(escape("50 % of R_1 → β, 😀"))
     50 \% of R\_1 \ensuremath{\to} \ensuremath{\beta}, \texttt{U+1F600}
+    >>> print(escape("the rates ẏ and θ̇"))
+    the rates \ensuremath{\dot{y}} and \ensuremath{\dot{\theta}}
     """
-    return "".join(_glyph(glyph, verbatim) for glyph in text)
+    glyphs = re.findall(r".[\u0307\u0308]?", unicodedata.normalize("NFC", text), re.DOTALL)
+    return "".join(_glyph(glyph, verbatim) for glyph in glyphs)
 
 
 def _glyph(glyph: str, verbatim: bool) -> str:
+    if len(glyph) > 1 or "\u1e00" <= glyph <= "\u1eff":  # a rate: q̇, or ẏ, which is a letter of its own
+        letter, *accent = unicodedata.normalize("NFD", glyph)
+        if accent in (["\u0307"], ["\u0308"]):
+            inside = rf"\{COMMAND_OF[letter]}" if letter in COMMAND_OF else _glyph(letter, verbatim)
+            return rf"\ensuremath{{\{_RATES[accent[0]]}{{{inside}}}}}"
+    if len(glyph) > 1:
+        return "".join(_glyph(part, verbatim) for part in glyph)
     if verbatim and glyph in _VERBATIM:
         return _VERBATIM[glyph]
     if glyph in _ESCAPES:

@@ -65,11 +65,12 @@ def trajectory_summary(model: Any, derivation: Derivation, rule: Any = None) -> 
 
     >>> import physeq as pq
     >>> x = pq.mechanical.x
-    >>> mass = pq.System(pq.complete(1), nodes=[pq.mechanical.mass(), pq.mechanical.anchor()], name="mass",
+    >>> parts = {"nodes": [pq.mechanical.mass(), pq.mechanical.anchor()]}
+    >>> mass = pq.System(pq.complete(1), nodes=parts, name="mass",
     ...                  inputs={"push": pq.Drive([0])}, outputs=[0], cost=(x - pq.target("y")) ** 2 / 2)
     >>> model = mass.trajectories(pq.Periodic(5.0), pq.HarmonicBalance(4))
     >>> print(trajectory_summary(model, mass.derive()).splitlines()[0])
-    mass: 1 node, 0 elements in 0 bundles, 1 trained parameter; extremals of an action, Periodic, 9 times
+    mass: 1 node, 0 elements in 1 bundle, 1 trained parameter; extremals of an action, Periodic, 9 times
     """
     rule = default_rule(model) if rule is None else rule
     names = Names(derivation)
