@@ -56,6 +56,49 @@ def test_derive_follows_the_dynamics_where_no_map_has_a_closed_form(shell):  # n
     assert "of EulerSteps" in page and "Refused" not in page
 
 
+SWING = """
+import physeq as pq
+
+x, y = pq.mechanical.x, pq.target("y")
+
+
+def chain(friction=None):
+    parts = [pq.mechanical.mass(), pq.mechanical.anchor()]
+    parts += [] if friction is None else [pq.mechanical.drag(friction)]
+    options = {"inputs": {"push": pq.Drive([0])}, "outputs": [1], "cost": (x.dot - y) ** 2 / 2}
+    return pq.System(pq.complete(2), nodes={"nodes": parts}, edges=pq.mechanical.spring(), **options)
+
+
+def periodic(system):
+    return system.trajectories(pq.Periodic(5.0), pq.HarmonicBalance(2))
+
+
+variants = {
+    "free": pq.Variant(chain, "without friction", trajectories=periodic),
+    "damped": pq.Variant(lambda friction=0.3: chain(friction), "in a medium", trajectories=periodic),
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("variant", "rule", "words"),
+    [
+        ("free", None, ["# System: trajectories", "## Learning: Lagrangian EP", r"A_{\beta} = \int_{0}^{T}"]),
+        ("free", "time-reversed-nudge", ["## Learning: time reversed nudge", r"\mu_{i}\left(T - t\right)"]),
+        ("free", "hamiltonian-echo", ["Refused for these trajectories: HamiltonianEcho starts from an InitialValue"]),
+        ("damped", "lagrangian-ep", ["component 'drag' in 'nodes.drag' dissipates", "`time-reversed-nudge`"]),
+    ],
+)
+def test_derive_prints_trajectories_of_variants_that_have_some(shell, variant, rule, words):  # noqa: F811
+    folder = shell.folder / "systems/swing"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.py").write_text(SWING)
+    page = shell("derive", f"swing:{variant}", *(["--rule", rule] if rule else [])).stdout
+    assert [w for w in words if w not in page] == []
+    found = shell.json("derive", f"swing:{variant}", "--format", "json")
+    assert found["title"] == "System: trajectories" and found["variant"] == variant
+
+
 def test_derive_json_is_the_document(shell):  # noqa: F811
     found = shell.json("derive", "small:linear", "--format", "json", "--rule", "equilibrium-propagation")
     assert {"title", "blocks", "symbols"} <= set(found)
