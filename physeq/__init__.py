@@ -32,6 +32,7 @@ from physeq.graph import with_rest_lengths as with_rest_lengths
 from physeq.interface import Model as Model
 from physeq.interface import Motion as Motion
 from physeq.interface import System as System
+from physeq.interface import TrajectoryModel as TrajectoryModel
 from physeq.interface import derive as derive
 from physeq.learn import AsymmetricEP as AsymmetricEP
 from physeq.learn import Audit as Audit
