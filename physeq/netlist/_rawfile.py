@@ -13,7 +13,10 @@ _CUT = "the raw file of ngspice breaks off in its header; the run did not finish
 
 @dataclass(frozen=True)
 class Plot:
-    """One analysis of a raw file: its name, the names of its vectors, and their values of shape (vectors, points)."""
+    """One analysis of a raw file: its name, the names of its vectors, and their values of shape (vectors, points).
+
+    Values are complex where the analysis is one of small signals (`.ac`).
+    """
 
     name: str
     vectors: tuple[str, ...]
@@ -21,7 +24,7 @@ class Plot:
 
 
 def parse_raw(content: bytes) -> list[Plot]:
-    """The plots of a raw file, with real values.
+    """The plots of a raw file, with real or complex values.
 
     Raises:
         SolveError: the file is cut off, or of another form.
@@ -57,26 +60,32 @@ def _plot(content: bytes, at: int) -> tuple[Plot | None, int]:
                 at = end + 1
         elif line:
             header[key] = value.strip()
-    if header.get("Flags", "real").split()[0] != "real":
-        raise SolveError(f"the raw file of ngspice holds {header['Flags']} values; only real ones are read")
+    kind = header.get("Flags", "real").split()[0]
+    if kind not in ("real", "complex"):
+        raise SolveError(f"the raw file of ngspice holds {kind} values; only real and complex ones are read")
     count, points = len(names), int(header["No. Points"])
+    width = 16 if kind == "complex" else 8
     if key == "Binary":
-        size = 8 * count * points
+        size = width * count * points
         part = content[at : at + size]
-        values = np.frombuffer(part[: len(part) // 8 * 8], "<f8")
+        values = np.frombuffer(part[: len(part) // width * width], "<c16" if kind == "complex" else "<f8")
         at += size
     else:
-        values, at = _text_values(content, at, count, points)
+        values, at = _text_values(content, at, count, points, kind == "complex")
     if values.size != count * points:
         raise SolveError(f"the raw file of ngspice breaks off: {values.size} of {count * points} values")
     return Plot(header.get("Plotname", ""), tuple(names), values.reshape(points, count).T.copy()), at
 
 
-def _text_values(content: bytes, at: int, count: int, points: int) -> tuple[np.ndarray, int]:
-    """Values as text: each point is its number and then one value per line."""
+def _text_values(content: bytes, at: int, count: int, points: int, paired: bool) -> tuple[np.ndarray, int]:
+    """Values as text: each point is its number and then one value per line, complex ones as "real,imaginary"."""
     end = content.find(b"Title:", at)
     end = len(content) if end < 0 else end
-    numbers = np.array(content[at:end].split(), float)
+    words = content[at:end].split()
+    if paired:
+        numbers = np.array([complex(*map(float, word.split(b","))) for word in words], complex)
+    else:
+        numbers = np.array(words, float)
     if numbers.size != points * (count + 1):
         return numbers[:0], end
     return numbers.reshape(points, count + 1)[:, 1:].ravel(), end

@@ -28,6 +28,7 @@ def to_netlist(
     *,
     inputs: Mapping[str, Any] | None = None,
     initial: Mapping[str, float] | None = None,
+    small_signal: Mapping[str, Any] | None = None,
     analyses: Iterable[Analysis | str] = (),
     title: str | None = None,
 ) -> str:
@@ -45,7 +46,9 @@ def to_netlist(
             default.
         initial: {"node.v", "capacitor.v", "inductor.i" or "element.x": value}, for `.ic`, `IC=` and the state x inside
             a component.
-        analyses: records such as `OperatingPoint()`, or cards such as ".tran 1u 1m".
+        small_signal: {input: one amplitude per node} of the sources in an `.ac` analysis, which finds the complex
+            response to them at each frequency; none by default.
+        analyses: records such as `OperatingPoint()`, or cards such as ".tran 1u 1m" or ".ac dec 10 1k 1meg".
         title: the first line; by default the system's name.
 
     Raises:
@@ -59,7 +62,8 @@ def to_netlist(
     >>> to_netlist(divider, inputs={"input": [5.0]}, analyses=[".op"]).splitlines()
     ['system', 'R1 in out 1000.0', 'R2 out 0 500.0', 'Vinput_1 in 0 DC 5.0', '.op', '.end']
     """
-    writer = _Writer(system, Values(system, params, inputs), dict(initial or {}))
+    small = _small_signals(system, small_signal or {})
+    writer = _Writer(system, Values(system, params, inputs), dict(initial or {}), small)
     refused = []
     for placement in system.placements:
         try:
@@ -81,8 +85,8 @@ def to_netlist(
 class _Writer:
     """The lines of a netlist, placement by placement."""
 
-    def __init__(self, system: System, values: Values, initial: dict[str, float]):
-        self.system, self.values, self.initial = system, values, initial
+    def __init__(self, system: System, values: Values, initial: dict[str, float], small: dict[str, list[float]]):
+        self.system, self.values, self.initial, self.small = system, values, initial, small
         self.nodes, self.out = Nodes(system), ElementLines()
         self.subcircuits: dict[str, str] = {}
 
@@ -182,6 +186,8 @@ class _Writer:
             for part in entry.nodes.parts:
                 for column, index in zip(part.columns.tolist(), part.indices.tolist(), strict=True):
                     node, text = self.nodes.of(part.group, index), waveform_text(given[column])
+                    if entry.name in self.small:
+                        text += f" AC {format_number(self.small[entry.name][column])}"
                     if isinstance(entry.kind, Clamp):
                         self._source("V", f"{entry.name}_{column + 1}", f"{node} 0", text)
                     elif isinstance(entry.kind, Drive):
@@ -207,6 +213,18 @@ class _Writer:
                     f"initial: {key!r} is no state that a netlist starts from; there are NODE.v, CAPACITOR.v, "
                     "INDUCTOR.i and ELEMENT.x for a state x inside a component"
                 )
+
+
+def _small_signals(system: System, given: Mapping[str, Any]) -> dict[str, list[float]]:
+    sizes = {e.name: e.size for e in system.inputs if not isinstance(e.kind, Feed) and e.nodes is not None}
+    found = {}
+    for name, amplitudes in given.items():
+        if name not in sizes:
+            raise ModelError(f"small_signal: {name!r} is no input with a source; there are {sorted(sizes)}")
+        found[name] = [float(a) for a in amplitudes]
+        if len(found[name]) != sizes[name]:
+            raise ModelError(f"small_signal: {name!r} needs {sizes[name]} amplitudes, one per node, got {found[name]}")
+    return found
 
 
 def _labels(system: System, placement: Placement) -> tuple | None:

@@ -89,7 +89,7 @@ def run(
 
     Args:
         netlist: a `Netlist`, which runs as it was written, or any text that ngspice reads.
-        analysis: a record or a card such as ".tran 1u 1m"; by default the only one of the netlist.
+        analysis: a record or a card such as ".tran 1u 1m" or ".ac lin 5 1k 5k"; by default the only one of the netlist.
         options: tolerances; by default `NgspiceOptions()`, and where its steps become too small with these, its
             relative tolerance ten times as large.
         currents: names of elements whose currents are wanted too. Those of V sources, inductors, E and H are always
@@ -98,8 +98,9 @@ def run(
         timeout: in seconds.
 
     Returns:
-        {quantity: values}: "time" or "sweep" and "out.v", "V1.i", named as in the netlist where physeq reads it, in
-        lower case otherwise; "X1.x" for the states of library components. Operating points have one value.
+        {quantity: values}: "time", "sweep" or "frequency" and "out.v", "V1.i", named as in the netlist where physeq
+        reads it, in lower case otherwise; "X1.x" for the states of library components. Operating points have one value,
+        `.ac` has complex ones.
 
     Raises:
         NgspiceMissing: it is not installed; the message says how to get it.
@@ -119,7 +120,8 @@ def run(
         plots, complaint = _run(path, _deck(text, card, choice, currents, read), timeout)
         if plots and plots[0].values.size:
             vectors = zip(plots[0].vectors, plots[0].values, strict=True)
-            return {_name(vector, read): values for vector, values in vectors}
+            found = {_name(vector, read): values for vector, values in vectors}
+            return {name: values.real if name == "frequency" else values for name, values in found.items()}
         if "imestep too small" not in complaint:
             break
     raise SolveError(f"ngspice stopped: {complaint}")
