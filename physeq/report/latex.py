@@ -124,7 +124,7 @@ def escape(text: str, verbatim: bool = False) -> str:
 
 def _glyph(glyph: str, verbatim: bool) -> str:
     if len(glyph) > 1 or "\u1e00" <= glyph <= "\u1eff":  # a rate: q̇, or ẏ, which is a letter of its own
-        letter, *accent = unicodedata.normalize("NFD", glyph)
+        letter, *accent = list(unicodedata.normalize("NFD", glyph))
         if accent in (["\u0307"], ["\u0308"]):
             inside = rf"\{COMMAND_OF[letter]}" if letter in COMMAND_OF else _glyph(letter, verbatim)
             return rf"\ensuremath{{\{_RATES[accent[0]]}{{{inside}}}}}"
