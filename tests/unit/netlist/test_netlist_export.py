@@ -376,3 +376,27 @@ def test_inertia_inside_a_component_is_refused():
 def test_every_pair_of_library_shapes_differs():
     shapes = [shape(getattr(electrical, name)()) for name in BEHAVIOURAL]
     assert all(a != b for a, b in itertools.combinations(shapes, 2))
+
+
+# ---- small signals ---------------------------------------------------------------------------------------------------
+
+
+def divider():
+    graph = nx.Graph()
+    graph.add_edge("in", "out", name="R1", g=1e-3)
+    graph.add_edge("out", "ground", name="R2", g=2e-3)
+    return pq.System.from_graph(
+        graph, edges=electrical.resistor(), ground="ground", inputs={"source": ["in"], "push": pq.Drive(["out"])}
+    )
+
+
+def test_small_signals_stand_behind_their_sources():
+    text = to_netlist(divider(), inputs={"source": [pq.Sine(0.0, 2.0, 50.0)]}, small_signal={"push": [0.5]})
+    lines = text.splitlines()
+    assert "Vsource_1 in 0 SIN(0.0 2.0 50.0 0.0 0.0 0.0)" in lines and "Ipush_1 0 out DC 0.0 AC 0.5" in lines
+
+
+@pytest.mark.parametrize(("given", "words"), [({"sources": [1.0]}, "no input"), ({"push": [1.0, 2.0]}, "1 amplitude")])
+def test_small_signals_that_do_not_fit_are_refused(given, words):
+    with pytest.raises(ModelError, match=f"small_signal.*{words}"):
+        to_netlist(divider(), small_signal=given)

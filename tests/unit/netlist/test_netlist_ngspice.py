@@ -67,9 +67,20 @@ def test_raw_files_that_break_off(kept):
             parse_raw(content[: int(kept * len(content))])
 
 
-def test_complex_raw_files_are_refused():
-    with pytest.raises(SolveError, match="complex"):
-        parse_raw((HEADER.replace("real", "complex") + NAMES + "Values:\n").encode())
+def test_complex_raw_files_as_text_and_binary():
+    header = HEADER.replace("real", "complex") + NAMES
+    text = (header + "Values:\n0\t1.0e0,0.0\n\t2.0,-5.0\n\n1\t3.0,0.0\n\t4.0,6.5\n\n").encode()
+    binary = (header + "Binary:\n").encode() + np.array([1, 2 - 5j, 3, 4 + 6.5j], complex).tobytes()
+    for content in (text, binary):
+        [plot] = parse_raw(content)
+        assert plot.values.tolist() == [[1, 3], [2 - 5j, 4 + 6.5j]]
+    with pytest.raises(SolveError, match="breaks off"):
+        parse_raw(binary[:-1])
+
+
+def test_other_raw_files_are_refused():
+    with pytest.raises(SolveError, match="holds odd values"):
+        parse_raw((HEADER.replace("real", "odd") + NAMES + "Values:\n").encode())
 
 
 # ---- the runner ------------------------------------------------------------------------------------------------------
