@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import sympy as sp
 
 from physeq.errors import ModelError
 from physeq.report._assemble import at_node, tidy, total
 from physeq.report._naming import Names
+from physeq.report._words import raised, word
 from physeq.report.document import Block, Bullets, Equation, Inline, Math, Paragraph, Section, Table
 from physeq.symbolic.motion import MotionKind, MotionVariable
 from physeq.symbolic.motion_form import MotionForm, multiplier
 from physeq.symbolic.motion_structure import MotionStructure, motion_structure
+from physeq.symbolic.symbols import Coordinate
 
 _SAID = {
     MotionKind.STATIC: "algebraic: balances at every instant",
@@ -160,15 +162,22 @@ def _hamiltonian(names: Names, structure: MotionStructure) -> Iterator[Block]:
         f"The Legendre transform of the kinetic energy gives a Hamiltonian, H = p·q̇ − L = T + V. {kind} Momenta:"
     )
     for (group, coordinate), v in structure.variables.items():
-        index = names.index(0)
-        symbol = names.quantity(
-            f"momentum of {group}.{coordinate.name}",
-            ["p", rf"p^{{{coordinate.latex_name}}}", rf"p^{{{coordinate.latex_name},\mathrm{{{group}}}}}"],
-            f"momentum of {coordinate.name}",
-            (index,),
-        )
+        symbol = momentum(names, group, coordinate, (names.index(0),))
         terms = at_node(names, v.variable, None, lambda p, s: sp.diff(p.component.kinetic, p.component.symbol(s, 1)))
         yield Equation(symbol, sp.Add(*terms))
+
+
+def momentum(names: Names, group: str, coordinate: Coordinate, at: Sequence[sp.Symbol]) -> sp.Expr:
+    """p_i, the momentum of a coordinate of a group."""
+    groups = {v.group for v in names.derivation.variables.values()}
+    where = f", group {group}" if len(groups) > 1 else ""
+    several = len(names.derivation.group_variables(group)) > 1
+    if not where:
+        bases = [raised("p", coordinate.latex_name)] if several else ["p", raised("p", coordinate.latex_name)]
+    else:
+        bases = [raised("p", rf"{coordinate.latex_name},{word(group)}" if several else word(group))]
+    meaning = f"momentum of {coordinate.name}{where}"
+    return names.quantity(f"momentum of {group}.{coordinate.name}", bases, meaning, at)
 
 
 def _kept(names: Names, structure: MotionStructure) -> Iterator[Block]:

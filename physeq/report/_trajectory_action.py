@@ -199,9 +199,10 @@ def _given(names: Names, model: Any, kind: str, group: str, q: Coordinate, at: A
     """A given value at an end."""
     several = len(list(free_variables(names, model))) > 1
     where = word(group if sum(g == group for g, _, _ in free_variables(names, model)) < 2 else f"{group} {q.name}")
-    letter = {"start": "a", "end": "b", "velocity": "b"}[kind]
+    letters = {"start": ["a", r"\alpha", r"\xi"], "end": ["b", r"\zeta"], "velocity": ["c", r"\nu", r"\upsilon"]}[kind]
     meaning = {"start": "given value at the start", "end": "given value at the end", "velocity": "given initial rate"}
-    bases = [raised(letter, where)] if several else [letter, raised(letter, where)]
+    bases = [raised(letter, where) for letter in letters]
+    bases = bases if several else [*letters, *bases]
     text = f"{meaning[kind]}, {q.name} of {group}"
     return names.indexed(("given", kind, group, q), bases, text, at)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import sympy as sp
 
-from physeq.report._assemble import at_node, gathered, total
+from physeq.report._assemble import at_node, gathered
+from physeq.report._in_time import momentum
 from physeq.report._motion import drives, equation_indices, node_labels
 from physeq.report._naming import Names
 from physeq.report._operators import Written, sum_over
@@ -111,16 +112,12 @@ def _coordinates(names: Names, model: Any) -> Iterator[tuple[str, Coordinate, Va
         yield group, q, v, equation_indices(names, v)
 
 
-def momentum(names: Names, group: str, q: Coordinate, at: Indices) -> sp.Expr:
-    """p_i, as the section on integration names it."""
-    bases = ["p", rf"p^{{{q.latex_name}}}", rf"p^{{{q.latex_name},\mathrm{{{group}}}}}"]
-    return names.quantity(f"momentum of {group}.{q.name}", bases, f"momentum of {q.name}", at)
-
-
 def _rate_of_momentum(names: Names, group: str, q: Coordinate, at: Indices) -> sp.Expr:
     head = symbol_latex(momentum(names, group, q, at).base)
     dotted = rf"\dot{{p}}{head.removeprefix('p')}"
-    return names.quantity(f"rate of momentum of {group}.{q.name}", [dotted], f"rate of the momentum of {q.name}", at)
+    return names.quantity(
+        f"rate of momentum of {group}.{q.name}", [dotted], f"rate of the momentum of {q.name} of {group}", at
+    )
 
 
 def _inertia(names: Names, v: Variable) -> list[sp.Expr] | None:
@@ -177,8 +174,10 @@ def _energy(names: Names, model: Any) -> sp.Expr | None:
         domain = names.elements(names.system.placement(group)) if v.internal else names.group(group)
         parts.append(sum_over(momentum(names, group, q, at) ** 2 / (2 * sp.Add(*inertia)), at, at, domain))
     for placement in names.system.placements:
-        component = placement.component
-        parts.append(total(names, component.kinetic - lagrangian_density(component), placement))
+        component, ports = placement.component, names.ports(placement)
+        members = names.element(placement, ports)
+        stored = names.rename(component.kinetic - lagrangian_density(component), placement, ports)
+        parts.append(sum_over(stored, members, members, names.elements(placement)))
     for name, nodes, coordinate in driven_inputs(names.system):
         for part in nodes.parts:
             v, i = names.derivation.node_variable(part.group, coordinate, name), names.index(0)

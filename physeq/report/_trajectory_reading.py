@@ -40,7 +40,9 @@ def _power(slope: sp.Expr, s: sp.Symbol, what: str) -> str | None:
     if polynomial is None or polynomial.degree() < 1:
         return None
     degree = polynomial.degree()
-    lead = {1: "", 2: "the square of "}.get(degree, f"the power {degree} of ")
+    lead = {1: "", 2: "the square of ", 3: "the cube of ", 4: "the fourth power of "}.get(
+        degree, f"the power {degree} of "
+    )
     if all(polynomial.nth(k) == 0 for k in range(degree)):
         return f"{lead}{what}"
     root = -polynomial.nth(degree - 1) / (degree * polynomial.nth(degree))
