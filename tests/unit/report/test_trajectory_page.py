@@ -474,6 +474,20 @@ def test_pages_of_initial_values(rule, solver, words):
     assert "| positions | nodes | 0.4, 0.1, -0.2 |" in text
 
 
+def test_duffing_with_losses_has_its_exact_gradient_alone():
+    system = masses(mechanical.drag(0.3), spring={"cubic": 0.7})
+    model = system.trajectories(*PERIODIC)
+    page = model.to_document()
+    assert_whole(page)
+    assert learning_of(page).title == "Learning: continuous adjoint"
+    for rule, why in ((learn.LagrangianEP(), "'drag' in 'nodes.drag' dissipates"),
+                      (learn.TimeReversedNudge(), "'spring' in 'edges' is not linear in the states")):  # fmt: skip
+        refused = learning_of(model.to_document(rule))
+        told = "".join(str(part) for block in refused.blocks for part in getattr(block, "text", ()))
+        assert told.startswith("Refused") and why in told
+    assert not equations(page, "Nudged") and "There is no action" in page.to_markdown()
+
+
 def test_costs_of_the_path_and_of_its_end():
     page = duffing().trajectories(INITIAL, pq.Collocation(2, 2), cost=BOTH).to_document()
     assert_whole(page)
