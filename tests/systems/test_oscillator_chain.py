@@ -115,6 +115,7 @@ def test_the_rule_learns_what_the_exact_gradient_learns(variant):
 
 
 def test_a_few_steps_of_the_rule_lower_the_cost():
-    run = learned("lossless", pq.LagrangianEP(pq.Centered(1e-3)), 6, 0.02)
-    costs = [record["running_cost"] for record in run.history]
-    assert all(b < a for a, b in pairwise(costs)) and run.test["cost"] < run.history[0]["test_cost"]
+    run = learned("lossless", pq.LagrangianEP(pq.Centered(1e-3)), 4, 0.005)
+    for key in ("running_cost", "test_cost"):
+        costs = [record[key] for record in run.history]
+        assert all(later < earlier for earlier, later in pairwise(costs))
