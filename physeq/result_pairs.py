@@ -40,12 +40,21 @@ def pair_rows(record: dict[str, Any], shown: Any) -> list[list[str]]:
     """Cells of the table of pairs: names, means of the last test numbers, largest differences in percent."""
     rows = []
     for row, other in pairs(record):
-        differences = [largest_difference(row, other, number) for number in _NUMBERS]
+        differences = [percent(largest_difference(row, other, number)) for number in _NUMBERS]
         means = [shown(one["summary"]["last"]) for one in (row, other)]
-        rows.append(
-            [row["name"], other["name"], *means, *("–" if d is None else f"{100 * d:.2g} %" for d in differences)]
-        )
+        rows.append([row["name"], other["name"], *means, *differences])
     return rows
+
+
+def percent(difference: float | None) -> str:
+    """A relative difference in percent; numbers of a record have six digits, which tell no less than 0.001 %.
+
+    >>> percent(0.02), percent(3e-7), percent(None)
+    ('2 %', 'below 0.001 %', '–')
+    """
+    if difference is None:
+        return "–"
+    return f"{100 * difference:.2g} %" if difference >= 1e-5 else "below 0.001 %"
 
 
 def draw_pairs(record: dict[str, Any], path: Path) -> Path:
