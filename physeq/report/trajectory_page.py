@@ -13,7 +13,8 @@ from physeq.report._in_time import in_time
 from physeq.report._motion import motion
 from physeq.report._naming import Names
 from physeq.report._system import components_section, system_section
-from physeq.report._trajectory_action import boundary_section, cost_section, lagrangian_section, nudged_section
+from physeq.report._trajectory_action import cost_section, lagrangian_section, nudged_section
+from physeq.report._trajectory_boundary import boundary_section
 from physeq.report._trajectory_learning import default_rule, trajectory_learning
 from physeq.report.document import Block, Document, Paragraph, Section, Table
 from physeq.report.page import counted
