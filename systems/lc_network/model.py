@@ -5,6 +5,7 @@ source and the output are voltages. Equations and sources stand with the compone
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def ladder(elements=5, terminated=True, resistance=RESISTANCE, cutoff=CUTOFF, me
         pairs = np.array([[labels.index(a), labels.index(b)] for a, b in ends])
         return pq.Bundle(name, ("nodes", "nodes"), pq.Sparse(pairs), labels=names)
 
-    coils = list(zip(row[:-1], row[1:], strict=True))
+    coils = list(pairwise(row))
     capacitors = [(node, "0") for node in row[1 : 1 + elements // 2]]
     bundles = [
         bundle("coils", coils, [f"L{2 * k + 1}" for k in range(len(coils))]),
