@@ -17,9 +17,10 @@ from physeq.solve.trajectory_solver import AllAtOnce, scales_of
 
 @dataclass(frozen=True)
 class Collocation(AllAtOnce):
-    """Gauss collocation of d/dt m(t, y) = f(t, y) on equal intervals of length h, with s points in each:
+    """Gauss collocation of d/dt m(t, y) = f(t, y) on equal intervals, for any boundary condition.
 
-    m(Y_i) = m_n + h Σ_j a_ij f(Y_j), m_{n+1} = m_n + h Σ_j b_j f(Y_j), and f(Y_i) = 0 on rows without mass.
+    With intervals of length h and s points in each, m(Y_i) = m_n + h Σ_j a_ij f(Y_j), m_{n+1} = m_n + h Σ_j b_j f(Y_j),
+    and f(Y_i) = 0 on rows without mass.
 
     Of order 2s at the ends of intervals; symplectic, and the extremal of the discrete action Σ h b_i L(Q_i, Q̇_i) where
     inertia is constant: rules that contrast actions are exact for what is solved. Newton's matrix is dense, with about
