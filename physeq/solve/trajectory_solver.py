@@ -40,8 +40,8 @@ class OrbitNewton:
 
     Attributes:
         steps: at most so many.
-        tolerance: largest last step, relative to the size of each unknown; the error left is its square. By default
-            the floating type's ε to the power 0.6.
+        tolerance: largest last step, relative to the size of each unknown; the error left is about its square. By
+            default the square root of the floating type's ε.
         halvings: how often a step is halved at most.
     """
 
@@ -58,7 +58,7 @@ class OrbitNewton:
     ) -> tuple[Array, Array, Array, Array]:
         """(x, residual, steps, outcome)."""
         real = jnp.finfo(x.dtype).dtype
-        tolerance = float(jnp.finfo(real).eps) ** 0.6 if self.tolerance is None else self.tolerance
+        tolerance = float(jnp.finfo(real).eps) ** 0.5 if self.tolerance is None else self.tolerance
 
         def step(carry):
             x, r, _, k = carry
