@@ -9,6 +9,7 @@ import typer
 from physeq.commands.check import check
 from physeq.commands.data import data
 from physeq.commands.derive import derive
+from physeq.commands.docs import docs
 from physeq.commands.listing import list_
 from physeq.commands.netlist import netlist
 from physeq.commands.new import new
@@ -25,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("derive")(derive)
+app.command("docs")(docs)
 app.command("simulate")(simulate)
 app.command("check")(check)
 app.command("train")(train)

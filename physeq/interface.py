@@ -54,7 +54,7 @@ class TrajectoryModel(_compile.TrajectoryModel):
 
     def to_document(self, rule: Any = None) -> _report.Document:
         """The page as a document of SymPy expressions; see `physeq.report.trajectory_page`."""
-        return _report.trajectory_page(self, self._derived(), rule)
+        return _report.trajectory_page(self, self.derived(), rule)
 
     def to_markdown(self, rule: Any = None) -> str:
         """The page as Markdown."""
@@ -70,7 +70,7 @@ class TrajectoryModel(_compile.TrajectoryModel):
 
     def to_text(self, rule: Any = None) -> str:
         """Equations of motion, updates and structure as plain text."""
-        return _report.trajectory_summary(self, self._derived(), rule)
+        return _report.trajectory_summary(self, self.derived(), rule)
 
     def __str__(self) -> str:
         return self.to_text()
@@ -81,7 +81,8 @@ class TrajectoryModel(_compile.TrajectoryModel):
     def _repr_html_(self) -> str:
         return _framed(self.to_html())
 
-    def _derived(self) -> Derivation:
+    def derived(self) -> Derivation:
+        """What was derived of the same system, for its pages."""
         # Costs of trajectories may see rates, which a cost of steady states cannot: pages have the model's own.
         bare = copy.copy(self.system)
         bare.cost = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,6 +56,7 @@ def derive(
 
 def _page(variant: Any, rule: Any) -> Any:
     """The page of a variant: of its trajectories where it has some, unless the rule learns equilibria."""
+    from physeq.documented_rules import fitting
     from physeq.learn import TrajectoryRule
     from physeq.report import derivation_page, trajectory_refusal
 
@@ -66,18 +66,7 @@ def _page(variant: Any, rule: Any) -> Any:
         if rule is None or isinstance(rule, TrajectoryRule) or trajectory_refusal(rule, model) is None:
             return model.to_document(rule)
     derivation = system.derive()
-    return derivation_page(derivation, None if rule is None else _fitting(rule, derivation))
-
-
-def _fitting(rule: Any, derivation: Any) -> Any:
-    """A rule named alone, with steps of the dynamics where it needs a map and local equilibria have no closed form."""
-    from physeq.report import refusal
-    from physeq.solve import EulerSteps
-
-    if not rule.moves_weights or refusal(rule, derivation) is None:
-        return rule
-    stepped = dataclasses.replace(rule, free=EulerSteps())
-    return stepped if refusal(stepped, derivation) is None else rule
+    return derivation_page(derivation, None if rule is None else fitting(rule, derivation))
 
 
 def _format(given: Format | None, output: Path | None) -> Format:

@@ -6,6 +6,7 @@ the placement. Elements (i, j) run from source i to target j, and parameters sta
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 
 import sympy as sp
@@ -59,6 +60,13 @@ class Names(SymbolRegistry):
                 self._owners.setdefault(p.latex_name, set()).add(placement.name)
         self._reserve_letters()
         self._name_functions()
+
+    def fork(self) -> Names:
+        """A registry that starts from the names of this one, for another page about the same derivation."""
+        other = copy.copy(self)
+        other._entries, other._taken = dict(self._entries), set(self._taken)
+        other._multipliers, other._companions = dict(self._multipliers), dict(self._companions)
+        return other
 
     def _find_homes(self) -> dict[Coordinate, list[str]]:
         homes: dict[Coordinate, list[str]] = {}

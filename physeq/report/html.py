@@ -32,8 +32,8 @@ from .notation import latex
 _CONTENTS_FROM = 3  # sections; a shorter page needs no table of contents
 
 
-def write(document: Document) -> str:
-    """The document as one self-contained HTML file.
+def write(document: Document, below_title: str = "") -> str:
+    """The document as one self-contained HTML file, with HTML of its own below the title, such as links to other pages.
 
     Raises `InternalError` when the document does not pass `Document.check`.
 
@@ -66,6 +66,7 @@ def write(document: Document) -> str:
         "</head>",
         "<body>",
         f"<h1>{escape(document.title)}</h1>",
+        *([below_title] if below_title else []),
         *contents,
         "<main>",
         *body,

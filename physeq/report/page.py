@@ -41,7 +41,7 @@ def derivation_page(derivation: Derivation, rule: Any = None) -> Document:
         rule = EquilibriumPropagation()
     names = Names(derivation)
     blocks: list[Paragraph | Section] = [
-        Paragraph(_summary(derivation)),
+        Paragraph(summary_line(derivation)),
         system_section(names),
         components_section(names),
         energy_section(names, totals(names)),
@@ -59,7 +59,8 @@ def derivation_page(derivation: Derivation, rule: Any = None) -> Document:
     return Document(title, blocks, names.entries(used))
 
 
-def _summary(derivation: Derivation) -> str:
+def summary_line(derivation: Derivation) -> str:
+    """How large a system is and of which class, in words."""
     system, structure = derivation.system, derivation.structure
     nodes = sum(group.size for group in system.topology.groups)
     elements = sum(system.count(p) for p in system.placements if len(p.component.ports) > 1)

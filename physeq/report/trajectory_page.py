@@ -42,7 +42,7 @@ def trajectory_page(model: Any, derivation: Derivation, rule: Any = None) -> Doc
     rule = default_rule(model) if rule is None else rule
     names = Names(derivation)
     blocks: list[Block] = [
-        Paragraph(_summary(model)),
+        Paragraph(trajectory_summary_line(model)),
         system_section(names),
         components_section(names),
         lagrangian_section(names, model),
@@ -52,7 +52,7 @@ def trajectory_page(model: Any, derivation: Derivation, rule: Any = None) -> Doc
         *in_time(names),
         *nudged_section(names, model, rule),
         trajectory_learning(names, model, rule),
-        _structure(model),
+        motion_structure_section(model),
     ]
     title = derivation.system.name.replace("_", " ")
     title = f"{title[:1].upper()}{title[1:]}: trajectories"
@@ -78,7 +78,7 @@ def trajectory_summary(model: Any, derivation: Derivation, rule: Any = None) -> 
     kind = "extremals of an action" if model.structure.conservative else "no action"
     head = f"{derivation.system.name}: {_counts(model)}; {kind}, {type(model.boundary).__name__}, "
     lines = [f"{head}{len(model.times):,} times"]
-    for section in (motion(names), trajectory_learning(names, model, rule), _structure(model)):
+    for section in (motion(names), trajectory_learning(names, model, rule), motion_structure_section(model)):
         lines += ["", section.title, *(f"  {line}" for line in section_lines(section))]
     return "\n".join(lines)
 
@@ -104,7 +104,8 @@ def _counts(model: Any) -> str:
     return f"{text}, {counted(trained, 'trained parameter')}"
 
 
-def _summary(model: Any) -> str:
+def trajectory_summary_line(model: Any) -> str:
+    """Which trajectories these are and how large the system is, in words."""
     structure = model.structure
     what = "extremals of an action" if structure.conservative else "no extremals of an action"
     kind = {"Periodic": "Periodic trajectories", "TwoPoint": "Trajectories between two given ends"}.get(
@@ -116,7 +117,8 @@ def _summary(model: Any) -> str:
     )
 
 
-def _structure(model: Any) -> Section:
+def motion_structure_section(model: Any) -> Section:
+    """What the symbols alone say of the motion."""
     return Section("Structure of the motion", [Table(["Property", "Verdict", "Why"], list(_rows(model)))])
 
 

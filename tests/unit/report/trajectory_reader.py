@@ -38,7 +38,7 @@ class TrajectoryReader(Reader):
         ends=None,
         numbers=None,
     ):
-        derivation = model._derived()
+        derivation = model.derived()
         super().__init__(page, derivation, params, {})
         self.runs, self.weights, self.back, self.series = runs, weights, back, series
         self.ends, self.run, self.edge, self.step = ends or {}, 0.0, None, 0

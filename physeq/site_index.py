@@ -1,0 +1,76 @@
+"""The front page of a site: all systems and variants, what holds for them, and what does not and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from physeq.report._layout import anchor
+from physeq.report._style import STYLE
+from physeq.report.page import counted
+from physeq.report.rule_pages import by_reason
+
+if TYPE_CHECKING:
+    from physeq.site import VariantEntry
+
+
+def index_page(site: Mapping[str, Mapping[str, VariantEntry]]) -> str:
+    """One HTML file with relative links only.
+
+    >>> "<h1>Systems</h1>" in index_page({})
+    True
+    """
+    taken: set[str] = set()
+    anchors = {system: anchor(system, taken) for system in site}
+    links = [f'<li><a href="#{anchors[name]}">{_words(name)}</a></li>' for name in site]
+    body = [line for name, variants in site.items() for line in _system(name, anchors[name], variants)]
+    lines = [
+        "<!DOCTYPE html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        "<title>Systems</title>",
+        f"<style>\n{STYLE}</style>",
+        "</head>",
+        "<body>",
+        "<h1>Systems</h1>",
+        '<nav aria-label="Contents">',
+        "<ul>",
+        *links,
+        "</ul>",
+        "</nav>",
+        "<main>",
+        "<p>The physics of each system, and the learning rules that were derived from its declared terms.</p>",
+        *body,
+        "</main>",
+        "</body>",
+        "</html>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _system(name: str, name_anchor: str, variants: Mapping[str, VariantEntry]) -> Iterator[str]:
+    yield f'<section id="{name_anchor}">'
+    yield f"<h2>{_words(name)}</h2>"
+    for variant, entry in variants.items():
+        first = entry.pages[0]
+        yield f'<h3><a href="{quote(first)}">{_words(variant)}</a></h3>'
+        yield f"<p>{escape(entry.description)}</p>"
+        sizes = [counted(entry.nodes, "node"), counted(entry.elements, "element")]
+        yield f"<p>{', '.join([*sizes, counted(entry.parameters, 'trained parameter')])}</p>"
+        rules = [f'<a href="{quote(page)}">{escape(rule)}</a>' for rule, page in entry.rules.items()]
+        yield f"<p>Rules: {', '.join(rules) or 'none holds'}</p>"
+        if entry.refused:
+            yield f"<details><summary>{counted(len(entry.refused), 'refused rule')}</summary>"
+            yield "<dl>"
+            for reason, names in by_reason(entry.refused).items():
+                yield f"<dt>{', '.join(f'<code>{escape(rule)}</code>' for rule in names)}</dt><dd>{escape(reason)}</dd>"
+            yield "</dl></details>"
+    yield "</section>"
+
+
+def _words(name: str) -> str:
+    return escape(name.replace("_", " "))
