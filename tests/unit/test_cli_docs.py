@@ -152,7 +152,10 @@ def test_a_second_build_is_the_same(built, shell):  # noqa: F811
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_every_symbol_of_every_page_is_defined_once_and_means_the_same(shell):  # noqa: F811
+def test_every_symbol_is_defined_once_and_means_the_same_on_all_pages(shell):  # noqa: F811
+    model = shell.folder / "systems/small/model.py"
+    # Rules count steps with K, which is the weight's name here: the page of the system is there first.
+    model.write_text(model.read_text().replace('pq.parameter("w"', 'pq.parameter("K"'))
     derivation = load_system("small:smooth").variants["smooth"].build().derive()
     found = rules_of_equilibria(derivation)
     pages = rule_pages("Small", derivation, found.admitted, found.refused, {})
@@ -162,9 +165,19 @@ def test_every_symbol_of_every_page_is_defined_once_and_means_the_same(shell):  
         page.check()
         shared = [entry for entry in page.symbols if entry.symbol in meanings]
         assert shared and all(meanings[entry.symbol] == entry for entry in shared)
-    page = next(iter(pages.rules.values()))
+    stepped = {str(entry.symbol): entry.meaning for entry in pages.rules["continual-ep"].symbols}
+    assert "number of steps" in stepped[r"K_{\mathrm{steps}}"][0]
     with pytest.raises(InternalError, match="missing in the symbol table"):
         Document(page.title, [Paragraph([Math(page.symbols[0].symbol)])], page.symbols[1:]).check()
+
+
+def test_the_page_of_a_rule_does_not_depend_on_other_rules(shell):  # noqa: F811
+    derivation = load_system("small:linear").variants["linear"].build().derive()
+    found = rules_of_equilibria(derivation)
+    together = rule_pages("Small", derivation, found.admitted, found.refused, {})
+    for name in ("holomorphic-ep", "coupled-learning", "continual-ep"):
+        alone = rule_pages("Small", derivation, {name: found.admitted[name]}, {}, {})
+        assert alone.rules[name] == together.rules[name]
 
 
 def test_without_matplotlib_there_is_no_picture(shell, monkeypatch):  # noqa: F811
