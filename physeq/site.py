@@ -15,6 +15,7 @@ from urllib.parse import quote
 from physeq.documented_rules import rules_of_equilibria, rules_of_trajectories, source
 from physeq.errors import ModelError, PhyseqError
 from physeq.loading import LoadedSystem
+from physeq.page_verification import with_verification
 from physeq.report.html import write as html_page
 from physeq.report.rule_pages import RulePages, rule_pages, trajectory_rule_pages
 from physeq.site_index import index_page
@@ -55,7 +56,9 @@ def build_site(
     """Write the pages of all chosen variants and an index of them.
 
     DIR/index.html lists the systems. DIR/SYSTEM/VARIANT/ has `index.html`, `page.md` and `page.tex` about the physics,
-    `network.svg` where matplotlib is installed, and RULE.html, RULE.md and RULE.tex for every rule that holds.
+    `network.svg` where matplotlib is installed, and RULE.html, RULE.md and RULE.tex for every rule that holds. The
+    formulas of equilibria are held against the compiled model, in the precision that JAX is set to; the first page
+    says how well they agree.
 
     Args:
         systems: what `load_system` found; of a system with a chosen variant that one.
@@ -63,7 +66,8 @@ def build_site(
         done: called with the names of every variant that is written.
 
     Raises:
-        ModelError: a variant does not build or derive, or has a name that is no name of a folder; it says which.
+        ModelError: a variant does not build or derive, has a name that is no name of a folder, or a printed formula
+            disagrees with the compiled model; it says which.
     """
     site: Site = {}
     for system in systems:
@@ -114,7 +118,8 @@ def _documents(title: str, system: Any, variant: Variant) -> RulePages:
     if variant.trajectories is None:
         derivation = system.derive()
         found = rules_of_equilibria(derivation)
-        return rule_pages(title, derivation, found.admitted, found.refused, _sources(found.admitted))
+        pages = rule_pages(title, derivation, found.admitted, found.refused, _sources(found.admitted))
+        return with_verification(pages, variant, derivation)
     model = variant.trajectories(system)
     found = rules_of_trajectories(model)
     sources = _sources(found.admitted)

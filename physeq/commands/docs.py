@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from physeq.commands._arguments import AsJson, load
-from physeq.commands._shared import SCHEMA, Result, WrongUse, command, err, note
+from physeq.commands._shared import SCHEMA, Precision, Result, WrongUse, command, err, note, set_precision
 
 
 @command
@@ -34,6 +34,7 @@ def docs(
     if not specs:
         raise WrongUse("there are no systems in ./systems here; name one, or make one with `physeq new NAME`")
     started = time.perf_counter()
+    set_precision(Precision.DOUBLE)
     found = [load(spec) for spec in specs]
     console = err()
     columns = (TextColumn("pages"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"))
