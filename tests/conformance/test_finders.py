@@ -39,6 +39,8 @@ FINDERS = {
     "Implicit": (pq.Relaxation(tolerance=1e-7, rtol=1e-8, atol=1e-8, method=pq.Implicit()), ["hopfield"]),
     "EulerSteps": (pq.EulerSteps(0.1, 5000, tolerance=1e-10), ["layered", "saturating"]),
 }
+# Solvers of many parts compile for long; they run with the slow tests.
+MOST_QUICK = [pytest.param(f, marks=pytest.mark.slow) if f in ("Implicit", "NonlinearCG") else f for f in FINDERS]
 CASES = [(finder, name) for finder, (_, names) in FINDERS.items() for name in names]
 # The first system of each finder, for the properties that do not depend on the system.
 MAIN = {finder: names[0] for finder, (_, names) in FINDERS.items()}
@@ -159,7 +161,7 @@ class Counting(pq.Finder):
         return self.inner.find(problem, free)
 
 
-@pytest.mark.parametrize("finder", FINDERS)
+@pytest.mark.parametrize("finder", MOST_QUICK)
 def test_second_calls_compile_nothing_and_warm_starts_are_short(finder):
     name = MAIN[finder]
     model, params, inputs, target = problem_data(name)
@@ -187,7 +189,7 @@ def test_second_calls_compile_nothing_and_warm_starts_are_short(finder):
     assert len(Counting.traces) <= 2 * count
 
 
-@pytest.mark.parametrize("finder", FINDERS)
+@pytest.mark.parametrize("finder", MOST_QUICK)
 def test_implicit_gradients_agree_with_differences(finder):
     """Derivatives by parameters, inputs and β of a random function of the state, in a random direction."""
     name = MAIN[finder]
@@ -213,7 +215,7 @@ def test_implicit_gradients_agree_with_differences(finder):
     assert abs(found) > 1e-2
 
 
-@pytest.mark.parametrize("finder", FINDERS)
+@pytest.mark.parametrize("finder", MOST_QUICK)
 def test_jit_and_vmap_over_parameters(finder):
     name = MAIN[finder]
     model, params, inputs, _ = problem_data(name)

@@ -184,6 +184,7 @@ def test_info_tells_what_was_seen(layered):
     assert float(info.displacement[0]) == pytest.approx(moved, rel=0.2)
 
 
+@pytest.mark.slow
 def test_batch_shapes_average_alike():
     """(), (1,), (2, 2) and (4,) of the same samples."""
     case = Case("layered")

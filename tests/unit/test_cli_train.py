@@ -71,6 +71,7 @@ def test_resumed_equals_uninterrupted(trained, monkeypatch):
     jax.config.update("jax_enable_x64", True)
 
 
+@pytest.mark.slow
 def test_another_rule_and_seed(shell):  # noqa: F811
     found = shell.json(
         "train",
@@ -92,6 +93,7 @@ def test_another_rule_and_seed(shell):  # noqa: F811
     assert 'name = "implicit-differentiation"' in copy and 'finder = { name = "fixed-point", steps = 20 }' in copy
 
 
+@pytest.mark.slow
 def test_regression_leaves_errors_out(shell):  # noqa: F811
     experiment = shell.folder / "line.toml"
     text = (shell.folder / "systems/small/moons.toml").read_text()

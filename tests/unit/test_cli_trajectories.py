@@ -204,6 +204,7 @@ def test_orbits_that_are_lost_are_not_compared(variants):
     assert orbits_over_points(setting, pq.LagrangianEP(pq.Holomorphic(2.0, 8))) is None
 
 
+@pytest.mark.slow
 def test_training_leaves_its_pictures(shell):
     found = shell.json("train", "swing", "--precision", "double", "--output", "run", "--json")
     assert (found["rule"], found["parameters"], found["epochs"]) == ("lagrangian-ep", 1, 3)

@@ -80,7 +80,7 @@ def test_mistakes_are_named(text, words):
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "systems").glob("*/*.toml")), ids=lambda p: p.stem)
 def test_every_experiment_of_the_repository_fits_its_system(path):
     experiment = read_experiment(path)
-    model = experiment.build_system(load_system(path.parent).variant(experiment.system)).compile()
+    model = experiment.build_model(load_system(path.parent).variant(experiment.system))
     experiment.rule.check(model)  # of continual rules also the names of rates
     if experiment.optimizer is not None:
         experiment.optimizer.build().build(model, 1)

@@ -14,7 +14,7 @@ import physeq as pq
 from physeq.loading import load_system
 from physeq.reproducing import Stop, run_missing
 from physeq.result_pages import markdown
-from physeq.result_pairs import largest_difference
+from physeq.result_pairs import largest_difference, percent
 from physeq.result_record import Places, collect, write_record
 from physeq.result_tables import merged, read_table
 
@@ -134,6 +134,7 @@ def test_page_says_what_the_record_says(whole):
     assert ">plain<" in curves and ">one-sided<" in curves and ">epoch<" in curves
 
 
+@pytest.mark.slow
 def test_interrupted_entries_end_as_uninterrupted_ones(whole, tmp_path, monkeypatch):
     _, uninterrupted = whole
     write_tables(tmp_path)
@@ -269,8 +270,8 @@ def test_a_row_beside_another_of_another_system_in_double_precision(shell):  # n
     a, b = (row["entries"][0] for row in (other, plain))
     page = (shell.folder / "docs/results/moons-table.md").read_text()
     line = next(line for line in page.splitlines() if line.startswith("| one-sided | plain |"))
-    assert line.endswith(f"| {100 * abs(a['last'] - b['last']) / b['last']:.2g} % | "
-                         f"{100 * abs(a['train'] - b['train']) / b['train']:.2g} % |")  # fmt: skip
+    apart = [percent(abs(a[number] - b[number]) / b[number]) for number in ("last", "train")]
+    assert line.endswith(f"| {apart[0]} | {apart[1]} |")
     assert "`twin/moons.toml`" in page and "dashed the row beside" in page
     assert (shell.folder / "docs/results/moons-table.svg").stat().st_size > 1000
 

@@ -105,6 +105,7 @@ def small(units):
 
 
 @pytest.mark.parametrize("units", ["units", "map"])
+@pytest.mark.slow
 def test_exact_rules_on_fifty_nodes_without_symmetry(units):
     network = large(units)
     cosines = {}
@@ -213,6 +214,7 @@ def symmetric(name):
 
 
 @pytest.mark.parametrize("name", SYMMETRIC)
+@pytest.mark.slow
 def test_with_an_energy_all_rules_agree(name):
     """Bounded units too, for the rules that take them; the readout's own gradient; nodes held singly."""
     network, nudge = symmetric(name), pq.Centered(1e-4)
@@ -231,6 +233,7 @@ def test_vector_field_ep_is_of_the_order_of_its_nudging():
         assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.1)
 
 
+@pytest.mark.slow
 def test_nodes_held_singly_self_loops_and_batches():
     """The directed graph of the zoo: two clamped nodes among the free ones, a node joined to itself, any batch."""
     params = jax.tree.map(jnp.asarray, random_parameters(zoo.system("directed"), np.random.default_rng(2)))
@@ -350,6 +353,7 @@ def test_the_scale_of_the_difference_is_checked(beta):
         pq.DyadicEP(beta)
 
 
+@pytest.mark.slow
 def test_default_finders_fit():
     """Where the default minimises an energy, Newton solves the phase with the extra force."""
     network = symmetric("layered")
@@ -364,6 +368,7 @@ def test_default_finders_fit():
     assert resistors.error(pq.AsymmetricEP(pq.Centered(1e-3), free=pq.LinearSolve())) < 1e-6
 
 
+@pytest.mark.slow
 def test_single_precision():
     network = small("units")
     single = jax.tree.map(lambda a: a.astype(jnp.float32), (network.params, network.inputs, network.target))
@@ -535,6 +540,7 @@ def test_homeostasis_makes_the_vector_field_rule_better():
     assert costs[-1] < 0.5 * costs[0]
 
 
+@pytest.mark.slow
 def test_homeostasis_wraps_a_rule():
     inner = pq.VectorFieldEP(pq.Centered(0.1), free=TIGHT)
     rule = pq.JacobianHomeostasis(inner, 0.1)

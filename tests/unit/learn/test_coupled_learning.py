@@ -74,6 +74,7 @@ def test_coupled_learning_follows_the_stiffness_weighted_cost_to_first_order(cas
     assert found.to_dict()["cost_cosine"] == found.cost_cosine
 
 
+@pytest.mark.slow
 def test_contrastive_learning_is_the_gradient_of_the_contrastive_function(case):
     found = pq.audit(*case[:2], pq.ContrastiveLearning(), *case[2:])
     print(f"relative error {found.best.relative_error:.2e}, cosine to the plain cost {found.cost_cosine:.4f}")

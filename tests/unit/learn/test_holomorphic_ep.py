@@ -80,7 +80,15 @@ def case(name):
     )
 
 
-@pytest.mark.parametrize("name", ["layered", "hopfield:graph", "junctions", "xy"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "layered",
+        pytest.param("hopfield:graph", marks=pytest.mark.slow),
+        pytest.param("junctions", marks=pytest.mark.slow),
+        "xy",
+    ],
+)
 def test_exact_at_a_quarter_of_the_distance(name):
     """Relative error ≤ 1e-9 with 16 points at the recommended radius, falling geometrically; one-sided EP is off."""
     found = pq.audit(*case(name)[:2], pq.HolomorphicEP(), *case(name)[2:])
@@ -105,6 +113,7 @@ def test_exact_at_a_quarter_of_the_distance(name):
 
 
 @pytest.mark.parametrize("name", ["prototypical", "layered", "readout"])
+@pytest.mark.slow
 def test_two_points_are_the_centered_contrast(name):
     model, params, x, y = case(name)
     finder = tight_finder(model)
@@ -213,6 +222,7 @@ def test_another_radius_compiles_nothing():
     assert count == 1 and distance(second, first) > 1e-8
 
 
+@pytest.mark.slow
 def test_single_precision_reaches_below_centered_differences():
     """Rounding at a small β and bias at a large one bound ±β; more points reach below at a finite radius."""
     model, params, x, y = case("prototypical")

@@ -89,7 +89,7 @@ def test_the_adjoint_is_the_derivative_of_the_cost(learnt):
     np.testing.assert_allclose(flat(exact), slopes, atol=1e-7 * np.abs(slopes).max())
 
 
-@pytest.mark.parametrize("case", ["periodic-duffing", "two-point-duffing"])
+@pytest.mark.parametrize("case", ["periodic-duffing", pytest.param("two-point-duffing", marks=pytest.mark.slow)])
 def test_holomorphic_nudges_gain_digits_with_every_point(case):
     node, cost, boundary, solver = CASES[case]
     model = chain(node, cost=cost).trajectories(boundary, solver)
@@ -167,6 +167,7 @@ def test_a_magnetic_field_is_allowed_where_both_ends_are_given():
     assert abs(float(exact["nodes"]["B"][0])) > 1e-4
 
 
+@pytest.mark.slow
 def test_library_circuits_learn_by_their_action():
     v = pq.electrical.v
     system = ladder(losses=False)
@@ -233,6 +234,7 @@ def test_lossy_circuits_learn_by_the_time_reversed_nudge():
 # ---- training --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_rule_and_exact_gradient_train_alike():
     model = chain(duffing).trajectories(*PERIODIC)
     teacher = jax.tree.map(lambda v: 1.2 * v, spread(model))

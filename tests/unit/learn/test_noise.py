@@ -166,6 +166,7 @@ def test_langevin_states_follow_the_gibbs_density(finder):
     assert int(steps) == (80 if isinstance(finder, pq.Langevin) else 400)
 
 
+@pytest.mark.slow
 def test_a_sample_before_its_time_is_not_one(monkeypatch):
     # Rounding of the time can ask for more steps than the duration holds; here five of ten are allowed.
     plain = diffrax.diffeqsolve

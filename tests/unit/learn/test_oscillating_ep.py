@@ -188,6 +188,7 @@ def test_evidence_is_the_worst_of_all_holds(mapped):
     assert int(info.outcome) == pq.Outcome.NOT_CONVERGED
 
 
+@pytest.mark.slow
 def test_langevin_noise_leaves_no_bias(moving):
     model, params, reference = moving
     rule = oscillating(40.0, 2, 1, dt=0.2, noise=pq.GaussianNoise(0.02))

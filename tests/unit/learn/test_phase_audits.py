@@ -174,6 +174,7 @@ NOISY = {
 
 
 @pytest.mark.parametrize("name", NOISY)
+@pytest.mark.slow
 def test_noise_reaches_every_rule_that_can_have_it(name):
     model, params, inputs, target = case("layered" if name == "langevin" else "prototypical")
     quiet, loud = pq.noise_audit(model, params, NOISY[name], inputs, target, sigmas=[0.0, 0.02], draws=6)

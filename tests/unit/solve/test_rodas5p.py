@@ -178,6 +178,7 @@ def test_transistor_amplifier_to_six_digits(backend):
     np.testing.assert_allclose(solved.ys[0], AMPLIFIER, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_van_der_pol_of_1000_in_few_steps():
     def field(t, y, mu):
         return jnp.stack([y[1], mu * (1 - y[0] ** 2) * y[1] - y[0]])

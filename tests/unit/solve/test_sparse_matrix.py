@@ -289,6 +289,7 @@ def resident():
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory of the process from /proc")
 @pytest.mark.parametrize("transform", ["value", "reverse", "batch"])
+@pytest.mark.slow
 def test_factors_are_freed(transform):
     # 2,000 unknowns take 0.2 MB of factors; 300 steps that kept them would take 60 MB a call.
     size = 2000

@@ -12,6 +12,7 @@ import physeq as pq
 x = pq.coordinate("x")
 
 
+@pytest.mark.slow
 def test_a_capacitor_has_the_variance_of_kt_over_c():
     """Nyquist's √(kT/C), whatever the resistances; and a correlation that decays with RC."""
     motion = circuit(("R1", "a", "0", {"g": 2.0}), ("R2", "a", "0", {"g": 1.0}), ("C1", "a", "0", {"C": 3.0})).motion()
@@ -28,6 +29,7 @@ def test_a_capacitor_has_the_variance_of_kt_over_c():
     np.testing.assert_allclose(jnp.mean(v[:, 0] * v[:, 1]) / variance, np.exp(-1.0), atol=4 / np.sqrt(2000))
 
 
+@pytest.mark.slow
 def test_every_degree_of_freedom_has_half_kt():
     mass = pq.Node("mass", kinetic=pq.parameter("m", positive=True) * x.dot**2 / 2)
     spring = pq.Edge(
