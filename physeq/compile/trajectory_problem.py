@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from physeq.compile.momentum import momentum_programs
 from physeq.compile.motion import BoundMotion, Motion, State, pattern_of, per_instance
 from physeq.compile.motion_layout import MotionLayout
 from physeq.compile.trajectory_cost import TrajectoryCostPrograms
@@ -146,29 +147,37 @@ class TrajectoryProblem(eqx.Module):
         size = self.layout.size
         return jnp.zeros((size, size), values.dtype).at[pattern.rows, pattern.columns].add(values)
 
+    def still_momentum(self, bound: BoundMotion, t: Array, y: Array) -> Array:
+        """m(t, y) without a nudge: M y, and ∂T/∂q̇ where inertia depends on the state."""
+        momenta = momentum_programs(self.layout)
+        m = self.mass(y.dtype).astype(y.dtype) @ y
+        return m.at[momenta.rates].set(momenta.values(bound, t, y)[0][momenta.rates]) if momenta else m
+
     def momentum(self, ys: Array) -> Array:
         """m(t, y) at every time."""
-        plain = ys @ self.mass(ys.dtype).T
-        if self.pushed is not None:
-            plain = plain + self.pushed[0]
-        if self.target is None or self.cost is None or not self.cost.rated:
-            return plain
-        cost, size = self.cost, self.layout.size
-
-        def shift(_, t, y, aim):
-            return cost.on_rows(cost.slopes(t, y, aim)[1], size)
-
-        return plain - self.beta * self.along(shift, ys)
-
-    def force(self, ys: Array) -> Array:
-        """f(t, y) at every time."""
         cost, size = self.cost, self.layout.size
 
         def total(bound, t, y, aim):
+            m = self.still_momentum(bound, t, y)
+            if self.target is None or cost is None or not cost.rated:
+                return m
+            return m - self.beta * cost.on_rows(cost.slopes(t, y, aim)[1], size)
+
+        m = self.along(total, ys)
+        return m if self.pushed is None else m + self.pushed[0]
+
+    def force(self, ys: Array) -> Array:
+        """f(t, y) at every time."""
+        cost, size, momenta = self.cost, self.layout.size, momentum_programs(self.layout)
+
+        def total(bound, t, y, aim):
             f = bound.field(t, y)
-            if self.target is None or cost is None:
+            if self.target is not None and cost is not None:
+                f = f - self.beta * cost.on_rows(cost.slopes(t, y, aim)[0], size)
+            if not momenta:
                 return f
-            return f - self.beta * cost.on_rows(cost.slopes(t, y, aim)[0], size)
+            change = momenta.values(bound, t, y)[1]
+            return f.at[momenta.rates].set(f[momenta.balances] + change[momenta.rates])
 
         f = self.along(total, ys)
         return f if self.pushed is None else f + self.pushed[1]
@@ -177,29 +186,38 @@ class TrajectoryProblem(eqx.Module):
         """∂f/∂y at every time, `(times, size, size)`."""
         pattern, size, cost = pattern_of(self.layout), self.layout.size, self.cost
         ones = slice(0, len(pattern.rows) - pattern.massive)
+        momenta = momentum_programs(self.layout)
 
         def total(bound, t, y, aim):
             values = bound.jacobian(t, y)[ones]
             j = jnp.zeros((size, size), y.dtype).at[pattern.rows[ones], pattern.columns[ones]].add(values)
-            if self.target is None or cost is None:
+            if self.target is not None and cost is not None:
+                k = cost.free_rows
+                bend, mixed, _ = cost.curvatures(t, y, aim)
+                j = j.at[cost.rows[k], cost.low[k]].add(-self.beta * bend[k])
+                if (cost.high >= 0).all():
+                    j = j.at[cost.rows[k], cost.high[k]].add(-self.beta * mixed[k])
+            if not momenta:
                 return j
-            k = cost.free_rows
-            bend, mixed, _ = cost.curvatures(t, y, aim)
-            j = j.at[cost.rows[k], cost.low[k]].add(-self.beta * bend[k])
-            return j.at[cost.rows[k], cost.high[k]].add(-self.beta * mixed[k]) if (cost.high >= 0).all() else j
+            change = momenta.jacobians(bound, t, y)[1]
+            return j.at[momenta.rates].set(j[momenta.balances] + change[momenta.rates])
 
         return self.along(total, ys)
 
     def momentum_jacobian(self, ys: Array) -> Array:
         """∂m/∂y at every time, `(times, size, size)`."""
         mass, cost = self.mass(ys.dtype).astype(ys.dtype), self.cost
+        momenta = momentum_programs(self.layout)
 
-        def total(_, t, y, aim):
+        def total(bound, t, y, aim):
+            j = mass
+            if momenta:
+                j = j.at[momenta.rates].set(momenta.jacobians(bound, t, y)[0][momenta.rates])
             if self.target is None or cost is None or not cost.rated:
-                return mass
+                return j
             k = cost.free_rows
             _, mixed, bend = cost.curvatures(t, y, aim)
-            j = mass.at[cost.rows[k], cost.high[k]].add(-self.beta * bend[k])
+            j = j.at[cost.rows[k], cost.high[k]].add(-self.beta * bend[k])
             return j.at[cost.rows[k], cost.low[k]].add(-self.beta * mixed[k])
 
         return self.along(total, ys)
@@ -211,8 +229,9 @@ class TrajectoryProblem(eqx.Module):
         cost = self.cost
         assert cost is not None  # rules refuse models without a cost
         total = jnp.sum(self.weights * self.along(lambda _, t, y, aim: cost.running(t, y, aim), ys))
-        if end is None or cost.form.terminal == 0:
+        if cost.form.terminal == 0:
             return total
+        assert end is not None  # solvers refuse terminal costs of states that they do not have
         return total + cost.terminal(self.boundary.duration, end, None if self.target is None else self.target[-1])
 
     def cost_gradient(self, ys: Array) -> Array:

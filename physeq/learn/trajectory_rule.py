@@ -34,6 +34,19 @@ class TrajectoryRule(LearningRule):
             raise ModelError(f"{name} needs a cost: pass cost= to trajectories() and outputs= to System")
         self.check_trajectories(model)
 
+    def gradient(self, model: Any, params: Params, inputs: Any, target: Any = None, **options: Any):
+        """Estimate dJ/dθ; see `LearningRule.gradient`. Costs without a target need none.
+
+        Raises:
+            ModelError: also where the cost compares with a target and there is none.
+        """
+        self.check(model)
+        if target is None:
+            if (symbol := model.cost.form.target) is not None:
+                raise ModelError(f"{type(self).__name__}: the cost holds the target {symbol}; pass its series")
+            target = jnp.zeros((1, model.cost.outputs))  # a phase is nudged where there is a target
+        return super().gradient(model, params, inputs, target, **options)
+
     @abstractmethod
     def check_trajectories(self, model: TrajectoryModel) -> None:
         """Raise `ModelError` where the rule does not hold for the motion, naming the component and what would work."""

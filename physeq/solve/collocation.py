@@ -67,10 +67,10 @@ class Collocation(AllAtOnce):
                 raise ModelError(
                     f"{type(model.boundary).__name__} fixes what happens at the end: a terminal cost needs InitialValue"
                 )
-        elif terminal and model.structure.without_inertia:
+        elif terminal and (odd := (*model.structure.without_inertia, *map(str, model.structure.not_separable))):
             raise ModelError(
-                f"Collocation: {model.structure.without_inertia[0]} has no inertia, and its state at the end is no "
-                "unknown; use a running cost over the last part of the interval"
+                f"Collocation: {odd[0]}, and its state at the end is no unknown of the equations; use a running cost "
+                "over the last part of the interval"
             )
 
     # ---- unknowns ------------------------------------------------------------------------------------------------
@@ -139,9 +139,9 @@ class Collocation(AllAtOnce):
         return jnp.concatenate([m[0][wanted] - first, m[-1][wanted] - last])
 
     def _initial(self, one: Any, m: Array) -> Array:
-        """m(0): the momenta of the initial state, nudged as the others are."""
+        """m(0) of the initial state."""
         y0 = one.boundary.state(one.motion, jnp.finfo(m.dtype).dtype).astype(m.dtype)
-        return (one.mass(m.dtype) @ y0)[one.massive]
+        return one.still_momentum(one.bound(), jnp.zeros((), one.times.dtype), y0)[one.massive]
 
     def _rows(self, one: Any) -> tuple[np.ndarray, np.ndarray]:
         """Free coordinates: (where they stand among massive rows, where in y)."""

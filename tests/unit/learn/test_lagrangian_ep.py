@@ -10,11 +10,13 @@ from chains import (
     POSITION,
     RATE,
     apart,
+    c,
     chain,
     damped,
     data,
     duffing,
     flat,
+    k,
     ladder,
     linear,
     lossy,
@@ -167,6 +169,66 @@ def test_a_magnetic_field_is_allowed_where_both_ends_are_given():
     assert abs(float(exact["nodes"]["B"][0])) > 1e-4
 
 
+def pendula(**options):
+    """Two pendula on one another: the inertia depends on the state."""
+    angle = pq.mechanical.theta
+    return pq.System(
+        pq.complete(2), nodes=pq.mechanical.pendulum(), edges=pq.mechanical.hinge(), outputs=[1],
+        cost=(angle - y) ** 2 / 2, inputs={"push": pq.Drive([0])}, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("boundary", "solver"),
+    [
+        (pq.Periodic(40.0), pq.HarmonicBalance(3)),
+        (pq.TwoPoint({"nodes": [0.0, 0.1]}, {"nodes": [0.2, 0.3]}, duration=0.6), pq.Collocation(2, 2)),
+    ],
+    ids=["periodic", "two-point"],
+)
+def test_state_dependent_inertia_is_exact_on_the_coarsest_grid(boundary, solver):
+    """What is collocated is d/dt p = ∂L/∂q, an extremal of the discrete action, and not d/dt q̇ = a."""
+    model = pendula().trajectories(boundary, solver)
+    assert model.structure.not_separable
+    params, (push, wanted) = spread(model), data(model, 40.0)
+    exact, _ = pq.ContinuousAdjoint().gradient(model, params, push, wanted)
+    far, near = errors_at((model, params, push, wanted, exact), pq.Centered, [1e-3, 1e-4])
+    assert np.log10(far / near) == pytest.approx(2.0, abs=0.02)
+    assert near < 1e-5
+
+
+def test_the_adjoint_holds_for_the_end_of_a_motion():
+    """Terminal costs in q and q̇, with trained masses and an initial velocity, by collocation; against differences."""
+    cost = pq.TrajectoryCost(running=(x - y) ** 2, terminal=(x - y) ** 2 / 2 + x.dot**2)
+    start = pq.InitialValue({"nodes": [0.3, 0.0, 0.0]}, {"nodes": [0.1, 0.2, 0.0]}, duration=2.0)
+    model = chain(duffing).trajectories(start, pq.Collocation(3, 3), cost=cost)
+    params, (push, wanted) = spread(model), data(model)
+    exact, _ = pq.ContinuousAdjoint().gradient(model, params, push, wanted)
+    packed, rebuild = ravel_pytree(params)
+
+    @jax.jit
+    def value(i, h):
+        _, info = pq.ContinuousAdjoint().estimate(model, rebuild(packed.at[i].add(h)), push, wanted)
+        return info.cost
+
+    h = 1e-3
+    slopes = [
+        (8 * (value(i, h) - value(i, -h)) - value(i, 2 * h) + value(i, -2 * h)) / (12 * h) for i in range(packed.size)
+    ]
+    np.testing.assert_allclose(flat(exact), slopes, atol=1e-8 * np.abs(slopes).max())
+
+
+def test_costs_without_a_target_need_none_and_are_nudged():
+    model = chain(linear, cost=x**2 / 2).trajectories(*PERIODIC)
+    params, (push, _) = spread(model), data(model)
+    exact, _ = pq.ContinuousAdjoint().gradient(model, params, push)
+    found, _ = pq.LagrangianEP(pq.Centered(1e-4)).gradient(model, params, push)
+    assert apart(found, exact) < 1e-6
+    aimed = chain(linear).trajectories(*PERIODIC)
+    with pytest.raises(pq.ModelError, match="the cost holds the target y"):
+        pq.LagrangianEP().gradient(aimed, params, push, None)
+
+
 @pytest.mark.slow
 def test_library_circuits_learn_by_their_action():
     v = pq.electrical.v
@@ -197,6 +259,15 @@ def test_the_time_reversed_nudge_is_exact_with_losses(boundary, solver, cost):
     params, (push, wanted) = spread(model), data(model)
     exact, _ = pq.ContinuousAdjoint().gradient(model, params, push, wanted)
     found, _ = pq.TimeReversedNudge(strength=0.3).gradient(model, params, push, wanted)
+    assert apart(found, exact) < 1e-12
+
+
+def test_the_time_reversed_nudge_is_exact_without_inertia():
+    overdamped = pq.Node("overdamped", dissipation=c * x.dot**2 / 2, potential=k * x**2 / 2)
+    model = chain(overdamped, lossy).trajectories(*PERIODIC)
+    params, (push, wanted) = spread(model), data(model)
+    exact, _ = pq.ContinuousAdjoint().gradient(model, params, push, wanted)
+    found, _ = pq.TimeReversedNudge().gradient(model, params, push, wanted)
     assert apart(found, exact) < 1e-12
 
 

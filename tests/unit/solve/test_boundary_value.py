@@ -162,6 +162,29 @@ def test_newtons_matrix_is_the_derivative_of_the_equations(boundary):
     np.testing.assert_allclose(model.solver.jacobian(one, at) @ along, exact, atol=1e-11)
 
 
+def test_matrix_and_orbit_where_inertia_depends_on_the_state():
+    """Two pendula on one another: the matrix by a directional derivative, the orbit by simulating once around."""
+    pendula = pq.System(
+        pq.complete(2), nodes=pq.mechanical.pendulum(), edges=pq.mechanical.hinge(), inputs={"push": pq.Drive([0])}
+    )
+    model = pendula.trajectories(pq.Periodic(40.0), pq.HarmonicBalance(8))
+    params = spread(model)
+    push = 0.3 * jnp.cos(2 * jnp.pi * model.times / 40.0)[:, None]
+    one = model.problem(params, push)
+    size = model.solver.pack(one, one.start(None, jnp.float64)).shape[0]
+    at, along = jax.random.normal(jax.random.key(0), (2, size))
+    _, exact = jax.jvp(lambda z: model.solver.equations(one, z), (at,), (along,))
+    np.testing.assert_allclose(model.solver.jacobian(one, at) @ along, exact, atol=1e-10)
+    found = model.solve(params, push)
+    sol = pendula.motion().simulate(
+        params, lambda t: 0.3 * jnp.cos(2 * jnp.pi * t / 40.0)[None], t1=40.0, start=found.ys[0], rtol=1e-11,
+    )  # fmt: skip
+    theta = [b for b in model.layout.blocks.values() if b.key in ("theta", "theta_dot")]
+    for b in theta:
+        np.testing.assert_allclose(sol.y_end[b.start : b.stop], found.ys[0, b.start : b.stop], atol=1e-7)
+    assert float(jnp.abs(found["nodes.theta"]).max()) > 0.3
+
+
 def test_what_is_not_found_is_not_used():
     model = chain(linear).trajectories(pq.Periodic(2 * np.pi), pq.HarmonicBalance(4))
     params = jax.tree.map(jnp.ones_like, spread(model))  # the mode of equal displacements has frequency 1
