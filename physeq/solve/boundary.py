@@ -43,6 +43,12 @@ class Periodic(eqx.Module):
                 "shifted in time); drive it with an input or a term in time, or give both ends (TwoPoint)"
             )
         layout: MotionLayout = model.layout
+        if drifting := [form.placement for form in layout.forms if form.drift]:
+            raise ModelError(
+                f"Periodic: component {drifting[0].component.name!r} in {drifting[0].name!r} constrains positions, "
+                "which is kept in differentiated form from a start that holds it, and a periodic orbit has none; use a "
+                "stiff potential, or InitialValue"
+            )
         kinds = {c.name: v.kind.name for (_, c), v in layout.variables.items()}
         if free := [name for name in layout.cyclic if kinds.get(name) != "REDUCED"]:
             raise ModelError(

@@ -120,6 +120,11 @@ class System:
             nodes = {}
         elif isinstance(nodes, Component):
             nodes = dict.fromkeys(groups, nodes)
+        elif not isinstance(nodes, Mapping):
+            raise ModelError(
+                f"`nodes` is a {type(nodes).__name__}; pass one Node for all, or {{group: Node or list of Nodes}} with "
+                f"the groups {sorted(groups)}"
+            )
         if unknown := set(nodes) - set(groups):
             raise ModelError(f"`nodes` names {sorted(unknown)}, but the groups are {sorted(groups)}; use those names")
         missing = [g.name for g in groups.values() if g.kind is not None and g.name not in nodes]
@@ -146,6 +151,11 @@ class System:
             edges = {}
         elif isinstance(edges, Component):
             edges = {key: edges for bundle in bundles for key in (bundle.name,)}
+        elif not isinstance(edges, Mapping):
+            raise ModelError(
+                f"`edges` is a {type(edges).__name__}; pass one component for all, or {{bundle: component}} with the "
+                f"bundles {sorted(bundle.name for bundle in bundles)}"
+            )
         known = {bundle.name for bundle in bundles} | {bundle.kind for bundle in bundles if bundle.kind}
         if unknown := set(edges) - known:
             raise ModelError(f"`edges` names {sorted(unknown)}, but the bundles are {sorted(known)}; use those names")

@@ -49,6 +49,13 @@ def test_unknown_symbol_in_a_term():
         pq.Edge("spring", potential=sp.Symbol("k") * (s.source - s.target) ** 2)
 
 
+def test_bare_lists_of_components():
+    with refused("`nodes` is a list", r"\['hidden', 'input', 'output'\]"):
+        layered(nodes=[UNIT])
+    with refused("`edges` is a list", "bundle"):
+        layered(edges=[SYNAPSE])
+
+
 def test_non_scalar_energy():
     with refused("spring", "scalar", "potential"):
         pq.Edge("spring", potential=sp.Matrix([s.source, s.target]))

@@ -130,6 +130,12 @@ def test_trajectories_refuse_what_does_not_fit(system, boundary, solver, cost, m
         system.trajectories(boundary, solver, cost=cost)
 
 
+def test_constraints_on_positions_have_no_periodic_orbit():
+    rod = pq.Edge("rod", constraint=(x.source - x.target) ** 2 - 1)
+    with pytest.raises(pq.ModelError, match=r"Periodic: component 'rod' in 'edges' constrains positions.*stiff"):
+        chain({"nodes": [linear, pq.mechanical.anchor(1.0)]}, rod).trajectories(PERIODIC, BALANCE)
+
+
 def test_trained_parameters_that_no_action_holds_are_named():
     ramp = pq.Node("ramp", kinetic=m * x.dot**2 / 2, potential=k * x**2 / 2, force={x: a * x.dot})
     refuse(ACTION, chain(ramp), PERIODIC, BALANCE, "'ramp' in 'nodes' has the force")
