@@ -16,6 +16,7 @@ import numpy as np
 
 from physeq.errors import ModelError
 from physeq.experiment import Experiment
+from physeq.gradient_agreement import gradient_agreement, with_agreement
 from physeq.learn import Fit, fit
 from physeq.loading import LoadedSystem
 from physeq.names import name_of
@@ -109,9 +110,12 @@ def run_experiment(
         stop=stop,
     )
     result.save(folder)
-    (folder / "rules.html").write_text(model.to_document(experiment.rule).to_html(), encoding="utf-8")
+    agreement = gradient_agreement(result, data, seed=experiment.seed)
+    page = with_agreement(model.to_document(experiment.rule), agreement)
+    (folder / "rules.html").write_text(page.to_html(), encoding="utf-8")
     notes = draw_pictures(folder, result, data)
     metrics = _metrics(system, experiment, result, folder, before + time.perf_counter() - begin)
+    metrics["gradient_agreement"] = agreement.to_dict()
     (folder / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return Run(result, metrics, folder, notes)
 

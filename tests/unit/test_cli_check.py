@@ -97,7 +97,7 @@ def test_what_is_known_of_complex_nudges_is_printed(shell):  # noqa: F811
 
 
 def test_a_state_without_singularity_says_so():
-    from physeq.commands.check import _singularity
+    from physeq.commands._check_tables import _singularity
 
     assert "any radius" in _singularity(Singularity(math.inf, math.inf, (), 1.0)) and "not found" in _singularity(None)
 
