@@ -12,12 +12,12 @@ from jaxtyping import Array
 
 from physeq.compile import TrajectoryModel, action_programs
 from physeq.compile.action import like_parameters
-from physeq.errors import ModelError, SolveError
+from physeq.errors import ModelError
 from physeq.learn.echo_run import EchoRun, add
 from physeq.learn.equilibrium_propagation import Centered, Nudging
 from physeq.learn.rule import GradientInfo, Params, Phase
 from physeq.learn.trajectory_rule import TrajectoryRule
-from physeq.solve import InitialValue, Leapfrog, Outcome
+from physeq.solve import InitialValue, Leapfrog
 from physeq.solve.leapfrog import finite
 
 
@@ -104,13 +104,6 @@ class HamiltonianEcho(TrajectoryRule):
         if free is None:
             return betas, weights
         return jnp.concatenate([betas, jnp.zeros(1, dtype)]), jnp.concatenate([weights, free[None]])
-
-    def raise_if_failed(self, info: GradientInfo) -> None:
-        if int(info.outcome) >= Outcome.NOT_CONVERGED:
-            raise SolveError(
-                f"HamiltonianEcho: the motion left the finite numbers within {int(info.steps[0])} steps; take more "
-                "steps (h ω < 2 for the highest frequency ω), a smaller nudge, or a potential with a lower bound"
-            )
 
 
 @eqx.filter_jit

@@ -209,12 +209,19 @@ def raise_if_lost(outcome: Any, residual: Any, steps: Any, what: str) -> None:
     if not codes.size or codes.max() < Outcome.NOT_CONVERGED:
         return
     bad = codes >= Outcome.NOT_CONVERGED
+    lost, taken = f"{what}: {int(bad.sum())} of {codes.size}", int(np.max(np.asarray(steps)))
+    if codes.max() == Outcome.DIVERGED:
+        raise SolveError(
+            f"{lost} left the finite numbers within {taken} steps; with Leapfrog take more steps (h ω < 2 for the "
+            "highest frequency ω) or a potential with a lower bound, with Newton's method start nearer (start=) or "
+            "reach a strong nudge in parts (continuation=)"
+        )
     largest = float(np.max(np.broadcast_to(np.asarray(residual), codes.shape)[bad]))
     raise SolveError(
-        f"{what}: {int(bad.sum())} of {codes.size} were not found after {int(np.max(np.asarray(steps)))} steps of "
-        f"Newton's method, residual {largest:.3g}; start nearer (start=), reach a strong nudge in parts "
-        "(continuation=), or refine the grid; where a lossless motion is in resonance with its drive, or its duration "
-        "is a multiple of half a period, no isolated trajectory exists: change the frequency or add losses"
+        f"{lost} were not found after {taken} steps of Newton's method, residual {largest:.3g}; start nearer (start=), "
+        "reach a strong nudge in parts (continuation=), or refine the grid; where a lossless motion is in resonance "
+        "with its drive, or its duration is a multiple of half a period, no isolated trajectory exists: change the "
+        "frequency or add losses"
     )
 
 

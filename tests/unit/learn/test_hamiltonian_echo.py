@@ -145,7 +145,7 @@ def test_what_is_reported():
 def test_steps_that_are_too_long_are_told():
     model = model_of(oscillators(4, quartic=True), 20, duration=200.0)
     params = model.init_parameters(KEY)
-    with pytest.raises(SolveError, match="left the finite numbers within 20 steps; take more steps"):
+    with pytest.raises(SolveError, match="left the finite numbers within 20 steps; with Leapfrog take more steps"):
         pq.HamiltonianEcho().gradient(model, params, *waves(model))
 
 
