@@ -1,11 +1,14 @@
 """What the writers share: line breaking, the symbol table as a table, names of anchors."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import sympy as sp
 from sympy.core.function import UndefinedFunction
 
+from ._operators import Bracket, Scaled, Written
+from ._relations import Contrast, InPhase
 from .document import Document, Equation, Math, Table
 from .mathml import tokens
 from .notation import PagePrinter, has_cases, latex
@@ -62,6 +65,17 @@ def _argument(parts: list[str], position: int) -> tuple[float, int]:
 
 
 @dataclass(frozen=True)
+class Lines:
+    """How wide lines may be: a measure of LaTeX mathematics, and the longest line in its unit."""
+
+    width: Callable[[str], float]
+    longest: float
+
+
+SCREEN = Lines(width, LINE_WIDTH)
+
+
+@dataclass(frozen=True)
 class Broken:
     """The last side of an equation as `factor` · (sum of `lines`); `factor` is None for one line or a plain sum."""
 
@@ -70,7 +84,7 @@ class Broken:
     below: bool = False  # the lines start below a long left side, not beside it
 
 
-def broken(equation: Equation) -> Broken:
+def broken(equation: Equation, page: Lines = SCREEN) -> Broken:
     """The last side of an equation, cut between the terms of a sum into lines that fit the page.
 
     The lines add up to that side, in its printed order. A side that fits, or is no sum, is one line.
@@ -81,44 +95,68 @@ def broken(equation: Equation) -> Broken:
     (True, 1/g, True)
     """
     side = equation.sides[-1]
-    left = width(latex(equation.lhs)) + 3 if equation.rhs is not None else 0.0
+    left = page.width(latex(equation.lhs)) + page.width("=") if equation.rhs is not None else 0.0
     terms, factor = _terms(side)
-    if len(terms) < 2 or left + width(latex(side)) <= LINE_WIDTH:
+    if len(terms) < 2 or left + page.width(latex(side)) <= page.longest:
         return Broken((side,))
-    below = left > LINE_WIDTH / 3
-    room = LINE_WIDTH - (0.0 if below else left) - (width(latex(factor)) if factor is not None else 0.0)
+    below = left > page.longest / 3
+    room = page.longest - (0.0 if below else left) - (page.width(latex(factor)) if factor is not None else 0.0)
     lines: list[list[sp.Expr]] = [[]]
     filled = 0.0
     for term in terms:
-        size = width(latex(term)) + 3
+        size = page.width("+") + page.width(latex(term))
         if lines[-1] and filled + size > room:
             lines.append([])
             filled = 0.0
         lines[-1].append(term)
         filled += size
-    if len(lines) == 1:
+    if len(lines) == 1 and not below:
         return Broken((side,))
     return Broken(tuple(_sum(side, line) for line in lines), factor, below)
 
 
+def turned(equation: Equation, page: Lines = SCREEN) -> Equation:
+    """`long sum = 0` as `0 = long sum`, whose lines can be broken; any other equation as it is.
+
+    >>> turned(Equation(sum(sp.symbols("x:60")), 0)).lhs
+    0
+    """
+    if equation.rhs == 0 and page.width(latex(equation.lhs)) > page.longest / 2 and len(_terms(equation.lhs)[0]) > 1:
+        return replace(equation, lhs=equation.rhs, rhs=equation.lhs)
+    return equation
+
+
 def _sum(side: sp.Basic, terms: list[sp.Expr]) -> sp.Expr:
     """Terms of the sum in `side` as a sum of the same kind, which may print its terms in an order of its own."""
-    kind = next(type(part) for part in (side, *side.args) if isinstance(part, sp.Add))
+    if len(terms) == 1:
+        return terms[0]
+    kind = next((type(part) for part in (side, *side.args) if isinstance(part, sp.Add)), Written)
     return sp.Add(*terms, evaluate=False) if kind is sp.Add else kind(*terms)
 
 
 def _terms(side: sp.Basic) -> tuple[list[sp.Expr], sp.Expr | None]:
-    """The terms of a sum, or of the one sum in a product with the product's other factors."""
-    sums = [factor for factor in side.args if isinstance(factor, sp.Add)] if isinstance(side, sp.Mul) else [side]
-    if len(sums) != 1 or not isinstance(sums[0], sp.Add) or has_cases(sums[0]):
-        return [], None
-    rest = [factor for factor in side.args if factor is not sums[0]] if isinstance(side, sp.Mul) else []
-    return list(PagePrinter()._as_ordered_terms(sums[0])), sp.Mul(*rest) if rest else None
+    """The terms of a sum or contrast, or of the one such factor in a product with the product's other factors."""
+    if isinstance(side, sp.Add):
+        return ([], None) if has_cases(side) else (list(PagePrinter()._as_ordered_terms(side)), None)
+    if isinstance(side, Bracket):
+        return _terms(side.args[0])
+    if isinstance(side, Contrast):
+        return [Scaled(weight, InPhase(side.body, nudge)) for weight, nudge in side.terms], None
+    if isinstance(side, Scaled):
+        factor, body = side.args
+        terms, inner = _terms(body)
+        return terms, factor if inner is None else factor * inner
+    if isinstance(side, sp.Mul):
+        sums = [factor for factor in side.args if isinstance(factor, sp.Add | Bracket | Contrast | Scaled)]
+        if len(sums) == 1:
+            terms, inner = _terms(sums[0])
+            return terms, sp.Mul(*(f for f in side.args if f is not sums[0]), 1 if inner is None else inner)
+    return [], None
 
 
-def aligned_rows(equation: Equation, line_break: str) -> str:
+def aligned_rows(equation: Equation, line_break: str, page: Lines = SCREEN) -> str:
     r"""The body of an `aligned` or `align*` environment for a broken equation."""
-    cut = broken(equation)
+    cut = broken(equation, page)
     left = f"{latex(equation.lhs)} " if equation.rhs is not None else ""
     opening = closing = ""
     if cut.factor is not None:

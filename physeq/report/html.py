@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element
 
 import sympy as sp
 
-from ._layout import anchor, broken, symbol_table
+from ._layout import anchor, broken, symbol_table, turned
 from ._style import STYLE
 from ._xml import element, markup, row
 from .document import (
@@ -117,6 +117,7 @@ def _block(block: Block, level: int, taken: set[str], name: str | None = None) -
 
 
 def _equation(equation: Equation) -> str:
+    equation = turned(equation)
     source = " = ".join(latex(side) for side in equation.sides)
     content = _lines(equation) if len(broken(equation).lines) > 1 else _sides(equation.sides)
     tag = f'<span class="tag">({escape(equation.label)})</span>' if equation.label else ""

@@ -6,7 +6,9 @@ import unicodedata
 import sympy as sp
 
 from ._glyphs import COMMAND_OF
-from ._layout import aligned_rows, broken, symbol_table, width
+from ._latex_tables import PAGE, write_table
+from ._layout import Lines, aligned_rows, broken, symbol_table, turned
+from ._widths import math_width
 from .document import (
     Block,
     Bullets,
@@ -42,11 +44,11 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \setlength{\parskip}{0.6\baselineskip}
 \setlength{\emergencystretch}{3em}
 \setcounter{secnumdepth}{0}
-% An equation that no line break can help is scaled down to the width of the page.
+% A formula that no line break can help is scaled down to the width of the page, or of its cell.
 \newsavebox{\wideformula}
-\newcommand{\fitted}[1]{\sbox{\wideformula}{$\displaystyle #1$}%
-  \ifdim\wd\wideformula>0.9\linewidth\resizebox{0.9\linewidth}{!}{\usebox{\wideformula}}%
-  \else\usebox{\wideformula}\fi}
+\newcommand{\fittedto}[2]{\sbox{\wideformula}{$#2$}%
+  \ifdim\wd\wideformula>#1\resizebox{#1}{!}{\usebox{\wideformula}}\else\usebox{\wideformula}\fi}
+\newcommand{\fitted}[1]{\fittedto{0.9\linewidth}{\displaystyle #1}}
 """
 
 _ESCAPES = {
@@ -86,7 +88,7 @@ _VERBATIM = {sign: f"{{{sign}}}" for sign in "-<>,"} | {
     " ": "~",
 }
 _SECTIONS = ["section", "subsection", "subsubsection", "paragraph"]
-_PAGE_TEXT = 80.0  # letters across the page
+_DISPLAYED = Lines(lambda source: math_width(source, display=True), 0.92 * PAGE)
 
 
 def write(document: Document) -> str:
@@ -172,7 +174,7 @@ def _block(block: Block, level: int) -> str:
         case Equation():
             return _equation(block)
         case Table():
-            return _table(block)
+            return write_table(block, _inline)
         case Bullets() | Steps():
             return _list(block)
         case Preformatted():
@@ -191,13 +193,18 @@ def _remark(kind: str, text: Text) -> str:
 
 def _equation(equation: Equation) -> str:
     tag = rf" \tag{{{escape(equation.label)}}}" if equation.label else ""
-    if len(broken(equation).lines) == 1:
+    equation = turned(equation, _DISPLAYED)
+    if len(broken(equation, _DISPLAYED).lines) == 1:
         body = " = ".join(latex(side) for side in equation.sides)
         shown = f"\\begin{{equation*}}\n\\fitted{{{body}}}{tag}\n\\end{{equation*}}"
     else:
-        rows = aligned_rows(equation, r"\\")
-        # The tag goes to the last line, which usually leaves room for it.
-        shown = f"\\begin{{align*}}\n{rows}{tag}\n\\end{{align*}}"
+        rows = aligned_rows(equation, r"\\", _DISPLAYED)
+        if any(_DISPLAYED.width(row) > PAGE for row in rows.split(r"\\")):
+            rows = f"\\fitted{{\\begin{{aligned}}\n{rows}\n\\end{{aligned}}}}"
+            shown = f"\\begin{{equation*}}\n{rows}{tag}\n\\end{{equation*}}"
+        else:
+            # The tag goes to the last line, which usually leaves room for it.
+            shown = f"\\begin{{align*}}\n{rows}{tag}\n\\end{{align*}}"
     return shown + (f"\n{_text(equation.note)}" if equation.note else "")
 
 
@@ -207,30 +214,3 @@ def _list(block: Bullets | Steps) -> str:
     # {} keeps a leading bracket of the text from being read as an optional argument of \item.
     lines = [_list(item) if isinstance(item, nested) else rf"\item {{}}{_text(item)}" for item in block.items]
     return f"\\begin{{{kind}}}\n" + "\n".join(lines) + f"\n\\end{{{kind}}}"
-
-
-def _table(table: Table) -> str:
-    rows = [r"{} " + " & ".join(_text(cell) for cell in row) + r" \\" for row in (table.header, *table.rows)]
-    head = f"\\toprule\n{rows[0]}\n\\midrule\n\\endhead\n"
-    body = "\n".join(rows[1:])
-    return f"\\begin{{longtable}}{{{_columns(table)}}}\n{head}{body}\n\\bottomrule\n\\end{{longtable}}"
-
-
-def _columns(table: Table) -> str:
-    """Natural columns where the table fits the page; otherwise the wide ones share what the narrow ones leave."""
-    columns = zip(table.header, *table.rows, strict=True)
-    sizes = [max(sum(map(_size, inlines(cell))) for cell in column) + 2 for column in columns]
-    if sum(sizes) <= _PAGE_TEXT:
-        return "@{}" + "l" * len(sizes) + "@{}"
-    share = _PAGE_TEXT / len(sizes)
-    narrow = sum(size for size in sizes if size <= share)
-    wide = sum(size for size in sizes if size > share)
-    scale = 0.92 * (_PAGE_TEXT - narrow) / wide / _PAGE_TEXT
-    wrapped = r">{{\raggedright\arraybackslash}}p{{{:.3f}\linewidth}}"
-    return "@{}" + "".join("l" if size <= share else wrapped.format(size * scale) for size in sizes) + "@{}"
-
-
-def _size(inline: Inline) -> float:
-    if isinstance(inline, Math):
-        return width(latex(inline.expr))
-    return float(len(inline.text if isinstance(inline, Code) else inline))

@@ -4,7 +4,7 @@ import re
 
 import sympy as sp
 
-from ._layout import aligned_rows, broken, symbol_table
+from ._layout import aligned_rows, broken, symbol_table, turned
 from .document import (
     Block,
     Bullets,
@@ -127,6 +127,7 @@ def _block(block: Block, level: int) -> str:
 
 
 def _equation(equation: Equation) -> str:
+    equation = turned(equation)
     if len(broken(equation).lines) == 1:
         body = " = ".join(markdown_math(side) for side in equation.sides)
     else:
