@@ -53,6 +53,15 @@ def parameter_range(p: Parameter) -> str | None:
     return f"≤ {upper}" if p.upper < float("inf") else None
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "node"), counted(1306, "node")
+    ('1 node', '1,306 nodes')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 _PEOPLE = ("Jacobian", "Lagrangian", "Hamiltonian")
 
 

@@ -17,6 +17,7 @@ from physeq.report._naming import Names
 from physeq.report._steady import energy_section, steady
 from physeq.report._structure_table import structure_section
 from physeq.report._system import components_section, system_section
+from physeq.report._words import counted as counted
 from physeq.report.document import Document, Paragraph, Section
 from physeq.symbolic.derivation import Derivation
 
@@ -81,12 +82,3 @@ def _size(shape: tuple[int, ...]) -> int:
     for n in shape:
         total *= n
     return total
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> counted(1, "node"), counted(1306, "node")
-    ('1 node', '1,306 nodes')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
