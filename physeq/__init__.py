@@ -1,5 +1,6 @@
 """physeq: write the physics once, in symbols; get the simulator, the learning rule, its audit and its documentation."""
 
+from physeq import plot as plot
 from physeq.errors import InternalError as InternalError
 from physeq.errors import ModelError as ModelError
 from physeq.errors import PhyseqError as PhyseqError

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from physeq import plot
 from physeq.checked_rules import budget_finder, label
 from physeq.checking import VariantCheck, drawn_setting
 from physeq.errors import ModelError, PhyseqError
@@ -28,7 +29,6 @@ from physeq.learn import (
     noise_audit,
     stability_map,
 )
-from physeq.report import audit_plots, error_curve, series_plot
 from physeq.solve import EulerSteps, FixedPoint
 from physeq.variant import Variant
 
@@ -84,7 +84,7 @@ class CheckPictures:
             if one.admissible
         }
         kept = {name: curve for name, curve in curves.items() if len(curve) > 1}
-        return error_curve(kept, path) if kept else None
+        return plot.to_file(path, plot.audit_curves, kept) if kept else None
 
     def _precision(self, path: Path) -> Path:
         """Single precision at the nudges of double precision, against its own exact gradient."""
@@ -94,30 +94,27 @@ class CheckPictures:
         shorter = [jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), tree) for tree in (params, inputs, target)]
         betas = [p.beta for p in double.curve if p.beta is not None]
         single = audit(model, shorter[0], rule, shorter[1], shorter[2], betas=betas, seed=self.seed)
-        return audit_plots.precision_curves({"centered, double": double.curve, "centered, single": single.curve}, path)
+        both = {"centered, double": double, "centered, single": single}
+        return plot.to_file(path, plot.precision_curves, both)
 
     def _points(self, path: Path) -> Path | None:
         found = next((one.holomorphic for one in self.check.audits if one.holomorphic is not None), None)
         if found is None:
             return None
-        over_points = [(p.points, p.relative_error, p.cosine) for p in found.over_points]
-        lines: dict[str, list[tuple[float | None, ...]]] = {
-            f"holomorphic, r = {found.radius:.2g}": [*over_points],
-            "one-sided at β = r": [(1.0, found.one_sided)],
-        }
-        return audit_plots.points_curve(lines, path)
+        return plot.to_file(path, plot.points_curves, found)
 
     def _trajectories(self, path: Path) -> Path:
         setting = self.setting
         predicted = self.model.predict(setting.params, setting.free)
-        return series_plot(self.model.times, predicted, path, target=setting.target, label="free trajectory")
+        series = (self.model.times, predicted, setting.target)
+        return plot.to_file(path, plot.predictions, *series, label="free trajectory")
 
     def _updates(self, kind: type[ContinualEP] | type[ContinualVectorFieldEP]) -> Callable[[Path], Path]:
         def draw(path: Path) -> Path:
             free, nudged = self._steps()
             beta = 0.01 * self.setting.scale
             rule = kind({}, _DRIFT * beta**2, OneSided(beta), free, nudged)
-            return audit_plots.update_curves(gradient_descending_updates(*self._swap(rule)), path)
+            return plot.to_file(path, plot.update_curves, gradient_descending_updates(*self._swap(rule)))
 
         return draw
 
@@ -136,7 +133,8 @@ class CheckPictures:
     def _convergence(self, path: Path) -> Path:
         free, nudged = (self.finder, self.finder) if self.finder is not None else self._steps()
         rule = EquilibriumPropagation(Centered(0.1 * self.setting.scale), free, nudged)
-        return audit_plots.convergence_curve(convergence(*self._swap(rule), steps=60, seed=self.seed), path)
+        found = convergence(*self._swap(rule), steps=60, seed=self.seed)
+        return plot.to_file(path, plot.convergence_curve, found)
 
     def _stability(self, path: Path) -> Path:
         found = self.setting.singularity
@@ -145,7 +143,7 @@ class CheckPictures:
         free, nudged = (self.finder, self.finder) if isinstance(self.finder, FixedPoint) else (None, None)
         rule = HolomorphicEP(found.radius, 8, free, nudged)
         picture = stability_map(*self._swap(rule), extent=1.5 * found.distance, points=31)
-        return audit_plots.stability_figure(picture, path, singularity=found.distance)
+        return plot.to_file(path, plot.stability_map, picture, singularity=found)
 
     def _noise(self, path: Path) -> Path:
         free, nudged = self._steps()
@@ -158,4 +156,4 @@ class CheckPictures:
         if found is not None and np.isfinite(found.radius):
             rules[f"holomorphic, r = {found.radius:.2g}"] = HolomorphicEP(found.radius, 8, free, nudged)
         curves = {name: noise_audit(*self._swap(rule), draws=8, seed=self.seed) for name, rule in rules.items()}
-        return audit_plots.noise_curve(curves, path)
+        return plot.to_file(path, plot.noise_curves, curves)

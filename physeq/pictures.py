@@ -15,7 +15,7 @@ from physeq.errors import ModelError
 from physeq.interface import TrajectoryModel
 from physeq.learn import Fit
 from physeq.learn.training_data import training_data
-from physeq.report import graph_state, learning_curve, series_plot, weight_map
+from physeq.plot import graph, learning_curves, parameter_map, predictions, receptive_fields, to_file
 from physeq.solve import equilibrium
 
 _SAMPLES = 4  # in the picture of trajectories
@@ -35,9 +35,7 @@ def draw_pictures(folder: Path, result: Fit, data: Dataset) -> tuple[str, ...]:
 
 def _curve(folder: Path, result: Fit, data: Dataset) -> None:
     if result.history:
-        # The cost while learning; with fixed parameters it is only known at the end.
-        records = [record | {"train_cost": record["running_cost"]} for record in result.history]
-        learning_curve(records, folder / "learning_curve.svg")
+        to_file(folder / "learning_curve.svg", learning_curves, result)
 
 
 def _trajectories(folder: Path, result: Fit, data: Dataset) -> None:
@@ -48,7 +46,7 @@ def _trajectories(folder: Path, result: Fit, data: Dataset) -> None:
     inputs, targets = jax.tree.map(lambda a: a[:_SAMPLES], part)
     label = f"prediction, {'test' if test else 'training'} samples"
     path = folder / "trajectories.svg"
-    series_plot(result.model.times, result.predict(inputs), path, target=targets, label=label)
+    to_file(path, predictions, result.model.times, result.predict(inputs), targets, label=label)
 
 
 def _graph(folder: Path, result: Fit, data: Dataset) -> None:
@@ -57,15 +55,8 @@ def _graph(folder: Path, result: Fit, data: Dataset) -> None:
     inputs = jnp.asarray(sample, jax.tree.leaves(result.params)[0].dtype)
     key = jax.random.key(result.seed)
     state = equilibrium(model, result.params, inputs, finder=result.finder, key=key, throw=False)
-    values, meanings = {}, set()
-    for group in model.system.topology.groups:
-        variables = model.derivation.group_variables(group.name)
-        if variables and group.name in state:
-            first = variables[0]
-            values[group.name] = np.asarray(state[group.name][first.key])
-            meanings.add(str(first.symbol))
-    label = f"free state {', '.join(sorted(meanings))} of one {'test' if data.has_test else 'training'} sample"
-    graph_state(model.system.topology, values, folder / "graph.svg", label)
+    title = f"free state of one {'test' if data.has_test else 'training'} sample"
+    to_file(folder / "graph.svg", graph, model, state, title=title)
 
 
 def _weights(folder: Path, result: Fit, data: Dataset) -> None:
@@ -78,9 +69,11 @@ def _weights(folder: Path, result: Fit, data: Dataset) -> None:
         for key, matrix in drawn.items():
             stem = "weights_" + re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
             path = folder / f"{stem if len(drawn) == 1 else f'{stem}_{key}'}.svg"
-            weight_map(
-                matrix, path, f"{name}: {key}", image_shape=_image(data, matrix, name in bundles and bundles[name])
-            )
+            shape = _image(data, matrix, name in bundles and bundles[name])
+            if shape is None:
+                to_file(path, parameter_map, system, result.params, name, key)
+            else:
+                to_file(path, receptive_fields, matrix, shape, title=f"{name}: {key}")
 
 
 def _image(data: Dataset, matrix: np.ndarray, placement: Any) -> tuple[int, int] | None:

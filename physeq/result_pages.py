@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from physeq.errors import ModelError
-from physeq.report._figure import CYCLE, draw
+from physeq.plot._figure import CYCLE, draw
 from physeq.result_pairs import draw_pairs, pair_rows, pairs
 from physeq.result_record import write_whole
 from physeq.toml import write_toml

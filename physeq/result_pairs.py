@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from physeq.report._figure import BLUE, VERMILION, draw
+from physeq.plot._figure import BLUE, VERMILION, draw
 
 _NUMBERS = ("last", "train")
 

@@ -67,9 +67,9 @@ def simulate(
         return Result(text="\n".join(solution.names()))
     payload = simulating.summary(solution, setting.show, seconds)
     if plot is not None:
-        from physeq.report.motion_plot import plot_motion
+        from physeq.plot import to_file, trajectories
 
-        plot_motion(solution, simulating.shown(solution, setting.show), plot, title=found.label)
+        to_file(plot, trajectories, solution, simulating.shown(solution, setting.show), title=found.label)
         note(f"wrote {plot}")
     if save is not None:
         simulating.save(solution, setting.show, save)

@@ -20,10 +20,6 @@ from .document import Warning as Warning
 from .graph_plot import graph_state as graph_state
 from .notation import symbol_latex as symbol_latex
 from .page import derivation_page as derivation_page
-from .plots import error_curve as error_curve
-from .plots import learning_curve as learning_curve
-from .plots import weight_map as weight_map
-from .series_plot import series_plot as series_plot
 from .text import motion_latex as motion_latex
 from .text import summary as summary
 from .trajectory_page import trajectory_page as trajectory_page

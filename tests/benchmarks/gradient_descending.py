@@ -21,8 +21,8 @@ import numpy as np  # noqa: E402
 from sympy import tanh  # noqa: E402
 
 import physeq as pq  # noqa: E402
+from physeq import plot  # noqa: E402
 from physeq.data import load  # noqa: E402
-from physeq.report import audit_plots  # noqa: E402
 
 spec = importlib.util.spec_from_file_location("hopfield", Path(__file__).parents[2] / "systems/hopfield/model.py")
 hopfield = importlib.util.module_from_spec(spec)
@@ -134,7 +134,7 @@ def main(folder):
                 rows.append([100 * found.relative(kind) for kind in ("neurons", "synapses")])
                 if seed == 0:
                     file = f"gdu-{sizes[0]}-{name}".replace(", ", "-").replace(" ", "-").replace("β", "beta")
-                    audit_plots.update_curves(found, folder / f"{file.replace('η', 'eta')}.svg")
+                    plot.to_file(folder / f"{file.replace('η', 'eta')}.svg", plot.update_curves, found)
             cells = [" ".join(f"{value:.2f}" for value in column) for column in np.transpose(rows)]
             print(f"| {name} | {beta} | {eta:g} | {cells[0]} | {cells[1]} |", flush=True)
 

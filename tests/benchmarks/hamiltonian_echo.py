@@ -23,7 +23,7 @@ from jax.flatten_util import ravel_pytree  # noqa: E402
 from oscillator_networks import model_of, oscillators, waves  # noqa: E402
 
 import physeq as pq  # noqa: E402
-from physeq.report._figure import CYCLE, MARKERS, draw  # noqa: E402
+from physeq.plot._figure import CYCLE, MARKERS, draw  # noqa: E402
 
 BETAS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 3e-6, 1e-6, 1e-7, 1e-8)
 STEP = 0.01

@@ -20,7 +20,7 @@ from chains import PERIOD, chain, damped, data, duffing, flat, linear, lossy, sp
 
 import physeq as pq  # noqa: E402
 from physeq.compile import action_gradient  # noqa: E402
-from physeq.report._figure import BLUE, GREEN, MARKERS, ORANGE, VERMILION, draw  # noqa: E402
+from physeq.plot._figure import BLUE, GREEN, MARKERS, ORANGE, VERMILION, draw  # noqa: E402
 
 SIZE = 4
 BETAS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)

@@ -18,7 +18,7 @@ import numpy as np  # noqa: E402
 from jax.flatten_util import ravel_pytree  # noqa: E402
 
 import physeq as pq  # noqa: E402
-from physeq.report._figure import BLUE, GREEN, MARKERS, ORANGE, VERMILION, draw  # noqa: E402
+from physeq.plot._figure import BLUE, GREEN, MARKERS, ORANGE, VERMILION, draw  # noqa: E402
 
 spec = importlib.util.spec_from_file_location(
     "resistor_network", Path(__file__).parents[2] / "systems/resistor_network/model.py"

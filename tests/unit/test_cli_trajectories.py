@@ -224,14 +224,14 @@ def test_training_leaves_its_pictures(shell):
 
 
 def test_series_that_do_not_fit_are_refused(tmp_path):
-    from physeq.report import series_plot
+    from physeq.plot import predictions, to_file
 
     t = np.linspace(0, 1, 5)
     for values, target, word in (
         (np.zeros((2, 4, 1)), None, "values"),
         (np.zeros((2, 5, 1)), np.zeros((2, 5, 2)), "target"),
     ):
-        with pytest.raises(pq.ModelError, match=f"series_plot: {word}"):
-            series_plot(t, values, tmp_path / "p.svg", target=target)
-    path = series_plot(t, np.zeros((5, 5, 2)), tmp_path / "p.svg", target=np.ones((5, 1, 2)), label="what it does")
+        with pytest.raises(pq.ModelError, match=f"predictions: {word}"):
+            to_file(tmp_path / "p.svg", predictions, t, values, target)
+    path = to_file(tmp_path / "p.svg", predictions, t, np.zeros((5, 5, 2)), np.ones((5, 1, 2)), label="what it does")
     assert "what it does" in path.read_text() and path.read_text().count("sample ") == 4

@@ -10,11 +10,11 @@ import pytest
 import zoo
 
 import physeq as pq
+from physeq import plot
 from physeq.errors import ModelError
 from physeq.learn.audit import AuditPoint
 from physeq.learn.noise_audit import with_noise
 from physeq.learn.setting import Setting
-from physeq.report import audit_plots, error_curve
 
 needs_matplotlib = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib is optional")
 MAP = pq.FixedPoint(40), pq.FixedPoint(25)
@@ -217,25 +217,15 @@ def test_every_audit_can_be_drawn(tmp_path, suffix):
     rule = pq.EquilibriumPropagation(pq.Centered(0.3), *MAP)
     continual = pq.ContinualEP({}, 1e-6, pq.OneSided(0.01), pq.FixedPoint(60), pq.FixedPoint(8))
     points = [(4, 1e-3), (8, 1e-5)]
-    pictures = [
-        audit_plots.convergence_curve(pq.convergence(model, params, rule, inputs, target), tmp_path / f"a.{suffix}"),
-        audit_plots.stability_figure(
-            pq.stability_map(model, params, rule, inputs, target, extent=2.0, points=9),
-            tmp_path / f"b.{suffix}",
-            singularity=1.0,
-        ),
-        audit_plots.noise_curve(
-            {"centered": pq.noise_audit(model, params, rule, inputs, target, sigmas=[0.0, 0.01], draws=4)},
-            tmp_path / f"c.{suffix}",
-        ),
-        audit_plots.update_curves(
-            pq.gradient_descending_updates(model, params, continual, inputs, target), tmp_path / f"d.{suffix}"
-        ),
-        audit_plots.points_curve({"holomorphic": points, "one-sided": points[:1]}, tmp_path / f"e.{suffix}"),
-        audit_plots.precision_curves(
-            {"double": pq.audit(model, params, rule, inputs, target, betas=[0.1, 0.03]).curve}, tmp_path / f"f.{suffix}"
-        ),
-    ]
+    drawn = {
+        plot.convergence_curve: pq.convergence(model, params, rule, inputs, target),
+        plot.stability_map: pq.stability_map(model, params, rule, inputs, target, extent=2.0, points=9),
+        plot.noise_curves: pq.noise_audit(model, params, rule, inputs, target, sigmas=[0.0, 0.01], draws=4),
+        plot.update_curves: pq.gradient_descending_updates(model, params, continual, inputs, target),
+        plot.points_curves: {"holomorphic": points, "one-sided": points[:1]},
+        plot.precision_curves: {"double": pq.audit(model, params, rule, inputs, target, betas=[0.1, 0.03])},
+    }
+    pictures = [plot.to_file(tmp_path / f"{f.__name__}.{suffix}", f, found) for f, found in drawn.items()]
     for picture in pictures:
         assert picture.stat().st_size > 2000
         if suffix == "svg":
@@ -249,22 +239,19 @@ def test_angles_are_a_second_panel(tmp_path):
     plain, more = [(4, 1e-3), (8, 1e-5)], [(4, 1e-3, 1 - 1e-7), (8, 1e-5, None), (16, 1e-7, 1 - 1e-13)]
     audited = [AuditPoint(beta, beta**2, 1 - beta**4) for beta in (0.1, 0.01)]
     for draw, without, with_angles in (
-        (audit_plots.points_curve, {"a": plain}, {"a": more, "b": [(1, 0.1, 0.9)]}),
-        (
-            error_curve,
-            {"a": [(0.1, 1e-2), (0.2, 4e-2)]},
-            {"a": [(p.beta, p.relative_error, p.cosine) for p in audited]},
-        ),
-        (error_curve, [{"beta": 0.1, "relative_error": 1e-2}], [dataclasses.asdict(p) for p in audited]),
+        (plot.points_curves, {"a": plain}, {"a": more, "b": [(1, 0.1, 0.9)]}),
+        (plot.audit_curves, {"a": [(0.1, 1e-2), (0.2, 4e-2)]}, {"a": audited}),
+        (plot.audit_curves, [{"beta": 0.1, "relative_error": 1e-2}], [dataclasses.asdict(p) for p in audited]),
     ):
-        assert angle not in draw(without, tmp_path / "a.svg").read_text()
-        assert angle in draw(with_angles, tmp_path / "b.svg").read_text()
-    text = audit_plots.precision_curves({"double": audited, "single": audited}, tmp_path / "c.svg").read_text()
+        assert angle not in plot.to_file(tmp_path / "a.svg", draw, without).read_text()
+        assert angle in plot.to_file(tmp_path / "b.svg", draw, with_angles).read_text()
+    both = {"double": audited, "single": audited}
+    text = plot.to_file(tmp_path / "c.svg", plot.precision_curves, both).read_text()
     assert angle in text and "relative error of the gradient" in text
 
 
 @needs_matplotlib
 def test_nothing_to_draw_is_said(tmp_path):
-    for draw in (audit_plots.noise_curve, audit_plots.points_curve, audit_plots.precision_curves):
+    for draw in (plot.noise_curves, plot.points_curves, plot.precision_curves):
         with pytest.raises(ModelError):
-            draw({}, tmp_path / "x.svg")
+            plot.to_file(tmp_path / "x.svg", draw, {})

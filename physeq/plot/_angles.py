@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+ERROR, ANGLE = "relative error of the gradient", "1 − cosine to the exact gradient"
+
 
 def with_cosines(line: Sequence[Sequence[Any]]) -> np.ndarray:
     """Rows (x, error, cosine) of points with or without a cosine; what is missing is NaN."""
@@ -27,4 +29,4 @@ def draw_angles(axis: Axes, points: np.ndarray, **style: Any) -> None:
     kept = points[points[:, 2] < 1]
     axis.plot(kept[:, 0], 1 - kept[:, 2], **style)
     axis.set_yscale("log")
-    axis.set_ylabel("1 − cosine to the exact gradient")
+    axis.set_ylabel(ANGLE)
