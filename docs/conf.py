@@ -1,5 +1,6 @@
 """Sphinx settings: strict (`-W`) and offline (no intersphinx, no scripts or fonts from elsewhere)."""
 
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))  # document this tree, installed or not
 sys.path.insert(0, str(HERE / "_ext"))
+# The same tree for the kernels that execute notebooks, on the processor that the numbers of the pages are from.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 project = "physeq"
 author = "the physeq developers"
@@ -25,6 +29,7 @@ myst_heading_anchors = 3
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+nb_output_stderr = "remove"  # what libraries say about the machine
 nb_ipywidgets_js = {}  # its default is two scripts from a content network
 
 # Docstrings are plain text with `code` and Google sections.
