@@ -7,6 +7,7 @@ from .document import Bullets as Bullets
 from .document import Code as Code
 from .document import Document as Document
 from .document import Equation as Equation
+from .document import Figure as Figure
 from .document import Inline as Inline
 from .document import Math as Math
 from .document import Note as Note
@@ -18,6 +19,7 @@ from .document import SymbolEntry as SymbolEntry
 from .document import Table as Table
 from .document import Warning as Warning
 from .graph_plot import graph_state as graph_state
+from .network_drawing import network_drawing as network_drawing
 from .notation import symbol_latex as symbol_latex
 from .page import derivation_page as derivation_page
 from .text import motion_latex as motion_latex

@@ -11,6 +11,7 @@ from .document import (
     Bullets,
     Document,
     Equation,
+    Figure,
     Math,
     Note,
     Paragraph,
@@ -100,6 +101,8 @@ def _of_block(block: Block | Text) -> Iterator[sp.Basic]:
             yield from _of_text(block.inlines)
         case Note() | Warning():
             yield from _of_text(block.text)
+        case Figure():
+            yield from _of_text(block.caption)
         case tuple():
             yield from _of_text(block)
 

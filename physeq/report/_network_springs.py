@@ -24,6 +24,7 @@ from physeq.report._network_places import (
     radius,
     rows,
 )
+from physeq.report.drawing import Point
 
 _FEW = 8  # nodes that may stand far apart
 _STEPS = 400

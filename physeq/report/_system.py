@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import sympy as sp
 
@@ -11,7 +12,8 @@ from physeq.report._assemble import has_parallel, is_symmetric
 from physeq.report._motion import node_labels
 from physeq.report._naming import Names
 from physeq.report._relations import Chain
-from physeq.report.document import Block, Bullets, Code, Math, Note, Paragraph, Section, Table
+from physeq.report.document import Block, Bullets, Code, Figure, Math, Note, Paragraph, Section, Table
+from physeq.report.network_drawing import is_small, network_drawing
 from physeq.symbolic.component import Component
 from physeq.symbolic.distributions import Constant, Distribution
 from physeq.symbolic.place import Clamp, Drive
@@ -20,9 +22,10 @@ from physeq.symbolic.system import Placement
 
 
 def system_section(names: Names) -> Section:
-    """Groups, bundles, and where inputs and outputs attach."""
+    """The network as a picture, groups, bundles, and where inputs and outputs attach."""
     system, d = names.system, names.derivation
     blocks: list[Block] = [Paragraph(system.description)] if system.description else []
+    blocks.append(network_figure(system))
     rows = []
     for group in system.topology.groups:
         unknowns = [
@@ -41,9 +44,15 @@ def system_section(names: Names) -> Section:
         blocks.append(
             Note("Several elements may join the same two nodes; the indices of a parameter then stand for one element.")
         )
-    if ends := list(_ends(names)):
+    if ends := [*ends_of(names), *outputs_of(names)]:
         blocks.append(Bullets(ends))
     return Section("System", blocks)
+
+
+def network_figure(system: Any) -> Figure:
+    """The picture of a system, `network.svg` where it is a file."""
+    what = "its nodes and elements" if is_small(system) else "a box for each group of nodes and each bundle of elements"
+    return Figure(network_drawing(system), f"The network: {what}.", "network")
 
 
 def _role(names: Names, group: str) -> str:
@@ -74,7 +83,8 @@ def _bundles(names: Names, bundles: list[Placement]) -> Table:
     return Table(["Bundle", "From → to", "Pattern", "Elements", "Component", "Coupling"], rows)
 
 
-def _ends(names: Names) -> Iterator[list]:
+def ends_of(names: Names) -> Iterator[list]:
+    """How inputs act on the system, and which nodes are held."""
     system = names.system
     for entry in system.inputs:
         if isinstance(entry.kind, Clamp) and entry.nodes:
@@ -86,8 +96,12 @@ def _ends(names: Names) -> Iterator[list]:
         yield ["Input ", Code(entry.name), f": {text}."]
     for nodes, value in system.fixed:
         yield [f"Held at {value:g}: {node_labels(names, nodes)}."]
-    if system.outputs is not None:
-        yield [f"Outputs: {node_labels(names, system.outputs)}."]
+
+
+def outputs_of(names: Names) -> Iterator[list]:
+    """Where the outputs are."""
+    if names.system.outputs is not None:
+        yield [f"Outputs: {node_labels(names, names.system.outputs)}."]
 
 
 # ---- components ------------------------------------------------------------------------------------------------------

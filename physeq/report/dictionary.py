@@ -9,6 +9,7 @@ from .document import (
     Code,
     Document,
     Equation,
+    Figure,
     Inline,
     Math,
     Note,
@@ -90,5 +91,10 @@ def _block(block: Block | Text) -> dict:
             return {"type": "preformatted", "text": block.text}
         case Note() | Warning():
             return {"type": "note" if isinstance(block, Note) else "warning", "text": _text(block.text)}
+        case Figure():
+            drawing = block.drawing
+            size = {"width": round(drawing.width), "height": round(drawing.height)}
+            words = {"title": drawing.title, "description": drawing.description}
+            return {"type": "figure", "name": block.name, "caption": _text(block.caption), **words, **size}
         case _:
             return {"type": "item", "text": _text(block)}

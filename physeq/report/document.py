@@ -7,7 +7,7 @@ document is a value: hashable, comparable, and never changed by whoever built it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -19,6 +19,7 @@ from ._inlines import Inline as Inline
 from ._inlines import Math as Math
 from ._inlines import Text as Text
 from ._inlines import expression, inlines
+from .drawing import Drawing
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,24 @@ class Warning:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A picture with a caption; `name` is that of its file, without a suffix, where a format keeps pictures apart.
+
+    >>> from physeq.report.drawing import Circle, fitted
+    >>> dot = fitted([Circle(0.0, 0.0, 4.0, ("node",))], "A dot", "One node.")
+    >>> Figure(dot, ["The place of ", Math(sp.Symbol("x"))], "dot").caption
+    ('The place of ', Math(expr=x))
+    """
+
+    drawing: Drawing
+    caption: Text
+    name: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "caption", inlines(self.caption))
+
+
+@dataclass(frozen=True)
 class Section:
     """A titled part of the page; sections nest."""
 
@@ -157,7 +176,7 @@ class Section:
         object.__setattr__(self, "blocks", tuple(self.blocks))
 
 
-Block: TypeAlias = Section | Paragraph | Equation | Table | Bullets | Steps | Preformatted | Note | Warning
+Block: TypeAlias = Section | Paragraph | Equation | Table | Bullets | Steps | Preformatted | Note | Warning | Figure
 
 
 @dataclass(frozen=True)
@@ -213,11 +232,26 @@ class Document:
 
         return as_dict(self)
 
-    def to_markdown(self) -> str:
-        """The page as Markdown."""
+    def figures(self) -> Iterator[Figure]:
+        """The pictures of the page, in reading order."""
+        waiting = list(self.blocks)
+        while waiting:
+            block = waiting.pop(0)
+            if isinstance(block, Figure):
+                yield block
+            elif isinstance(block, Section):
+                waiting[:0] = block.blocks
+
+    def to_markdown(self, pictures: str | None = None) -> str:
+        """The page as Markdown, which shows pictures from files beside it.
+
+        Args:
+            pictures: what the names of these files start with; None leaves pictures out and says so. `figures` has
+                the pictures, `physeq.report.drawing_svg.file` makes a file of one.
+        """
         from .markdown import write
 
-        return write(self)
+        return write(self, pictures)
 
     def to_latex(self) -> str:
         """The page as a complete LaTeX file."""

@@ -30,7 +30,7 @@ def tikz(drawing: Drawing, escape: Callable[[str], str]) -> str:
     \definecolor{dink}{HTML}{1D2125}
     \definecolor{dpaper}{HTML}{FDFDFC}
     \path[use as bounding box] (0,0) rectangle (28,28);
-    \filldraw[fill=dpaper,draw=dink,line width=0.97pt] (14,14) circle[radius=3pt];
+    \filldraw[fill=dpaper,draw=dink,line width=0.98pt] (14,14) circle[radius=3pt];
     \end{tikzpicture}
     """
     scale = min(_LARGEST, _WIDTH / drawing.width, _HEIGHT / drawing.height)
@@ -77,8 +77,8 @@ def _path(points: tuple[Point, ...]) -> str:
     if len(points) == 2:
         return f"{_at(first)}--{_at(last)}"
     if len(points) == 3:  # TikZ draws cubic curves: a quadratic one, raised
-        (x, y), middle = points[1], [(first, points[1]), (last, points[1])]
-        controls = [(p[0] / 3 + 2 * x / 3, p[1] / 3 + 2 * y / 3) for p, _ in middle]
+        x, y = points[1]
+        controls = [((u + 2 * x) / 3, (v + 2 * y) / 3) for u, v in (first, last)]
     else:
         controls = list(points[1:3])
     return f"{_at(first)}..controls {_at(controls[0])} and {_at(controls[1])}..{_at(last)}"

@@ -5,6 +5,7 @@ from xml.etree.ElementTree import Element
 
 import sympy as sp
 
+from . import drawing_svg
 from ._layout import anchor, broken, symbol_table, turned
 from ._style import STYLE
 from ._xml import element, markup, row
@@ -14,6 +15,7 @@ from .document import (
     Code,
     Document,
     Equation,
+    Figure,
     Inline,
     Math,
     Note,
@@ -29,6 +31,11 @@ from .document import (
 from .mathml_printer import mathml
 from .notation import latex
 
+_FIGURE_STYLE = f"""\
+figure {{ margin: 1rem 0; overflow-x: auto; }}
+figcaption {{ color: var(--quiet); margin-top: .4rem; }}
+{drawing_svg.STYLE}
+"""
 _CONTENTS_FROM = 3  # sections; a shorter page needs no table of contents
 
 
@@ -62,7 +69,7 @@ def write(document: Document, below_title: str = "") -> str:
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(document.title)}</title>",
-        f"<style>\n{STYLE}</style>",
+        f"<style>\n{STYLE}{_FIGURE_STYLE if any(document.figures()) else ''}</style>",
         "</head>",
         "<body>",
         f"<h1>{escape(document.title)}</h1>",
@@ -114,6 +121,9 @@ def _block(block: Block, level: int, taken: set[str], name: str | None = None) -
             return f'<aside class="note"><strong>Note.</strong> {_text(block.text)}</aside>'
         case Warning():
             return f'<aside class="warning"><strong>Warning.</strong> {_text(block.text)}</aside>'
+        case Figure():
+            caption = f"<figcaption>{_text(block.caption)}</figcaption>"
+            return "\n".join(["<figure>", drawing_svg.inline(block.drawing), caption, "</figure>"])
 
 
 def _equation(equation: Equation) -> str:

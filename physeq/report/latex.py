@@ -5,6 +5,7 @@ import unicodedata
 
 import sympy as sp
 
+from . import drawing_tikz
 from ._glyphs import COMMAND_OF
 from ._latex_tables import PAGE, write_table
 from ._layout import Lines, aligned_rows, broken, symbol_table, turned
@@ -15,6 +16,7 @@ from .document import (
     Code,
     Document,
     Equation,
+    Figure,
     Inline,
     Math,
     Note,
@@ -106,7 +108,8 @@ def write(document: Document) -> str:
         blocks.append(Section("Symbols", [table]))
     title = rf"\title{{{escape(document.title)}}}" + "\n" + r"\author{}\date{}"
     body = "\n\n".join(_block(block, 0) for block in blocks)
-    return f"{_PREAMBLE}{title}\n\n\\begin{{document}}\n\\maketitle\n\n{body}\n\n\\end{{document}}\n"
+    preamble = _PREAMBLE + (drawing_tikz.PREAMBLE if any(document.figures()) else "")
+    return f"{preamble}{title}\n\n\\begin{{document}}\n\\maketitle\n\n{body}\n\n\\end{{document}}\n"
 
 
 _RATES = {"\u0307": "dot", "\u0308": "ddot"}
@@ -185,6 +188,11 @@ def _block(block: Block, level: int) -> str:
             return _remark("Note", block.text)
         case Warning():
             return _remark("Warning", block.text)
+        case Figure():
+            picture = f"\\ifdefined\\tikzpicture\n{drawing_tikz.tikz(block.drawing, escape)}\n\\else\n"
+            picture += "(The picture needs the package TikZ.)\n\\fi"
+            caption = f"{{\\small {_text(block.caption)}}}"
+            return f"\\begin{{center}}\n{picture}\n\\par\\nopagebreak\\smallskip\n{caption}\n\\end{{center}}"
 
 
 def _remark(kind: str, text: Text) -> str:

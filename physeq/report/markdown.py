@@ -1,6 +1,7 @@
 """Documents as Markdown, for code-hosting sites, notebooks and terminals."""
 
 import re
+from urllib.parse import quote
 
 import sympy as sp
 
@@ -11,6 +12,7 @@ from .document import (
     Code,
     Document,
     Equation,
+    Figure,
     Inline,
     Math,
     Note,
@@ -46,8 +48,10 @@ _SAFE = {
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 
 
-def write(document: Document) -> str:
+def write(document: Document, pictures: str | None = None) -> str:
     """The document as Markdown with `$…$` and `$$…$$`.
+
+    Pictures are files beside the page, `pictures` the start of their names; with None a line stands for each.
 
     Raises `InternalError` when the document does not pass `Document.check`.
 
@@ -62,7 +66,7 @@ def write(document: Document) -> str:
     table = symbol_table(document)
     if table is not None:
         blocks.append(Section("Symbols", [table]))
-    return "\n\n".join([f"# {_escaped(document.title)}", *(_block(block, 2) for block in blocks)]) + "\n"
+    return "\n\n".join([f"# {_escaped(document.title)}", *(_block(block, 2, pictures) for block in blocks)]) + "\n"
 
 
 def markdown_math(expr: sp.Basic) -> str:
@@ -103,11 +107,11 @@ def _text(text: Text, in_table: bool = False) -> str:
     return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", re.sub(r"^([#+-])", r"\\\1", joined))
 
 
-def _block(block: Block, level: int) -> str:
+def _block(block: Block, level: int, pictures: str | None) -> str:
     match block:
         case Section():
             heading = f"{'#' * min(level, 6)} {_escaped(block.title)}"
-            return "\n\n".join([heading, *(_block(child, level + 1) for child in block.blocks)])
+            return "\n\n".join([heading, *(_block(child, level + 1, pictures) for child in block.blocks)])
         case Paragraph():
             return _text(block.inlines)
         case Equation():
@@ -124,6 +128,16 @@ def _block(block: Block, level: int) -> str:
             return f"> **Note.** {_text(block.text)}"
         case Warning():
             return f"> **Warning.** {_text(block.text)}"
+        case Figure():
+            return _figure(block, pictures)
+
+
+def _figure(figure: Figure, pictures: str | None) -> str:
+    if pictures is None:
+        return f"*{_text(figure.caption)}* The picture is in the HTML and LaTeX of this page."
+    # Mathematics does not work in the words that stand for a picture: those are the picture's own.
+    words = _escaped(f"{figure.drawing.title}. {figure.drawing.description}")
+    return f"![{words}]({quote(pictures + figure.name)}.svg)\n\n*{_text(figure.caption)}*"
 
 
 def _equation(equation: Equation) -> str:

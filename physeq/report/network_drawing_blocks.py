@@ -106,15 +106,15 @@ def _block(middle: Point, size: tuple[float, float], rows: list[Row], kind: Kind
     roles = ("block",) if kind is None else ("element", _style(kind))
     corner = 2.0 if kind is None else 9.0
     yield Box(x - width / 2, y - height / 2, width, height, roles, "", corner)
-    tasks = [text_width(words, size, False) + _SYMBOL for symbol, words, size, _ in rows if symbol]
+    tasks = [text_width(words, letters) + _SYMBOL for symbol, words, letters, _ in rows if symbol]
     left = x - max(tasks, default=0.0) / 2
-    for k, (symbol, words, size, looks) in enumerate(rows):
+    for k, (symbol, words, letters, looks) in enumerate(rows):
         line = y + _LINE * (k - (len(rows) - 1) / 2)
         if symbol:
             yield from (moved(mark, left, line) for mark in symbol)
-            yield Text(left + _SYMBOL, line, words, size, looks, "start")
+            yield Text(left + _SYMBOL, line, words, letters, looks, "start")
         else:
-            yield Text(x, line, words, size, looks)
+            yield Text(x, line, words, letters, looks)
 
 
 def _style(kind: Kind) -> str:
