@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from physeq.learn.procedure import Step, of_response
 from physeq.learn.response import ResponseRule, force_finder, require_transposable
 from physeq.solve import default_finder
 from physeq.solve.finder import Finder
@@ -36,9 +37,13 @@ class AsymmetricEP(ResponseRule):
         require_transposable(model, "AsymmetricEP")
         super().check(model)
 
-    def _finders(self, model: Any) -> tuple[Finder, Finder]:
+    def finders(self, model: Any) -> tuple[Finder, Finder]:
         free = self.free if self.free is not None else default_finder(model)
         return free, force_finder("AsymmetricEP", self.nudged, free)
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        besides = ", and every unknown the force −2A(x − x⁰) with A of the free state"
+        return of_response(self, model, besides)
 
     def nudged_problem(self, nudged: Any, free: State) -> Any:
         return transposed_response(nudged, free)

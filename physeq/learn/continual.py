@@ -18,6 +18,7 @@ from physeq.errors import InternalError, ModelError
 from physeq.learn.equilibrium_propagation import OneSided, RandomSign
 from physeq.learn.optimise import RateTable, rate_of
 from physeq.learn.phases import phase_info
+from physeq.learn.procedure import Listing, Step, drawn_sign, for_each_sample, strength
 from physeq.learn.rule import (
     GradientInfo,
     LearningRule,
@@ -28,6 +29,7 @@ from physeq.learn.rule import (
     require_cost,
     require_fixed_bounds,
 )
+from physeq.names import name_of
 from physeq.solve import FixedPoint
 from physeq.solve.finder import Finder
 from physeq.solve.result import State, outcome_of
@@ -106,6 +108,46 @@ class ContinualRule(LearningRule):
 
     def prediction_finder(self, model: Any) -> Finder:
         return self.free
+
+    def finders(self, model: Any) -> tuple[Finder, Finder]:
+        return self.free, self._steps
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        count, sign = self._steps.budget or 0, self.phases()[1].nudge
+        moves = "−{η/β} times what {∂E/∂p} has changed by"
+        if self.measures_response:
+            moves = "{η/β} times ∂f/∂p times what the unknowns have changed by"
+        readout: tuple[Step, ...] = ()
+        if model.derivation.system.readout is not None:
+            readout = (Step("The readout moves once, at the end of the phase, by −{η} {∂C/∂p}."),)
+        return (
+            strength(self.nudging.beta),
+            *drawn_sign(self.phases()),
+            for_each_sample(
+                Step("Free phase: no nudge. From the start values, take the steps.", finder=self.free),
+            ),
+            Step(
+                f"Nudged phase: the outputs feel the nudge {{{sign}}}. From the free states, all samples side by side, "
+                "for {t} = 0 … {K} − 1:",
+                (
+                    Step(
+                        f"Take one step of the unknowns, one of {name_of(type(self._steps))}, with the parameters as "
+                        "they are now."
+                    ),
+                    Step(
+                        "Every element compares what it measures after the step with before.",
+                        lists=Listing.UNKNOWNS if self.measures_response else Listing.SLOPES,
+                    ),
+                    Step(
+                        f"Every parameter moves at once, by {moves}, averaged over the samples, and is "
+                        "clipped to its bounds."
+                    ),
+                ),
+                times=count,
+            ),
+            *readout,
+            Step("Keep the parameters that the last step leaves. There is no further update and no optimiser."),
+        )
 
     @abstractmethod
     def telescoping(self, model: Any) -> Mapping:
@@ -186,13 +228,17 @@ class Trajectory:
 
     def _inside(self, changes: Params) -> Params:
         """Changes that keep bounded parameters inside their bounds."""
-        clipped = self.model.project_parameters(self.reached(changes))
-        bounds = self.model.parameter_bounds()
+        # The change is clipped and not the parameter: the digits of a small change would be lost in it.
+        bounds, start = self.model.parameter_bounds(), self.problem.params
         free = (-float("inf"), float("inf"))
-        return {
-            n: {p: x if bounds[n][p] == free else clipped[n][p] - self.problem.params[n][p] for p, x in own.items()}
-            for n, own in changes.items()
-        }
+
+        def clipped(name: str, p: str, change: Array) -> Array:
+            if bounds[name][p] == free:
+                return change
+            lower, upper = (jnp.asarray(end, change.dtype) - start[name][p] for end in bounds[name][p])
+            return jnp.clip(change, lower, upper)
+
+        return {n: {p: clipped(n, p, x) for p, x in own.items()} for n, own in changes.items()}
 
     def run(self) -> tuple[State, Params, Array]:
         """(nudged state, changes of the parameters that do not telescope, largest change of the last step)."""

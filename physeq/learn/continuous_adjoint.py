@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from physeq.compile import TrajectoryModel
+from physeq.learn.procedure import CLOSING, Step, for_each_sample
 from physeq.learn.rule import GradientInfo, Params, Phase
 from physeq.learn.trajectory_rule import TrajectoryRule, mean_over_batch, trajectory_info
 
@@ -27,6 +28,16 @@ class ContinuousAdjoint(TrajectoryRule):
 
     def check_trajectories(self, model: TrajectoryModel) -> None:
         """Every motion that its solver solves is allowed."""
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        return (
+            for_each_sample(
+                Step("Find the free trajectory, without a nudge, and store it.", finder=model.solver),
+                Step("Solve the adjoint equation along it, driven by the slope of the cost by the unknowns."),
+                Step("The estimate of every parameter integrates the adjoint times the slope of the equations by it."),
+            ),
+            *CLOSING,
+        )
 
     def estimate(self, model: Any, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         problem = model.problem(params, inputs, target)

@@ -18,6 +18,7 @@ from physeq.learn.holomorphic_ep import HolomorphicEP, beside, on_circle
 from physeq.learn.jacobian_homeostasis import JacobianHomeostasis
 from physeq.learn.response import ResponseRule
 from physeq.learn.rule import LearningRule, Params
+from physeq.shown import Shown
 from physeq.solve.finder import Finder, largest_change
 from physeq.solve.result import State
 
@@ -25,7 +26,7 @@ _MOST = 100  # steps that are followed where a tolerance would decide
 
 
 @dataclass(frozen=True, eq=False)
-class Convergence:
+class Convergence(Shown):
     """The largest change of any unknown at every step.
 
     Attributes:
@@ -36,6 +37,9 @@ class Convergence:
     free: np.ndarray
     nudged: np.ndarray
     betas: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"Convergence({len(self.free)} free steps, {len(self.betas)} nudged phases)"
 
 
 def convergence(
@@ -64,7 +68,7 @@ def convergence(
     rule.check(model)
     inputs, target = model.check_data(inputs, target)
     rule = followed(rule, "convergence")
-    finders = phase_finders(rule, model)
+    finders = rule.finders(model)
     free_steps, nudged_steps = (steps or f.budget or _MOST for f in finders)
     problem = model.problem(params, inputs, target)
     betas = nudges(rule, problem.beta.dtype, jax.random.key(seed))
@@ -94,11 +98,6 @@ def followed(rule: LearningRule, name: str) -> Followed:
             "use EquilibriumPropagation, VectorFieldEP, AsymmetricEP or HolomorphicEP with its finders"
         )
     return inner
-
-
-def phase_finders(rule: Followed, model: Any) -> tuple[Finder, Finder]:
-    """(finder of the free phase, finder of the nudged ones), as the rule chooses them."""
-    return rule.finders(model) if isinstance(rule, HolomorphicEP) else rule._finders(model)
 
 
 def nudged_phases(rule: Followed, problem: Any, betas: Array, free: State) -> Any:

@@ -15,6 +15,7 @@ from physeq.compile import parameter_gradient
 from physeq.errors import ModelError
 from physeq.learn.held_outputs import hold_outputs, require_outputs_to_hold
 from physeq.learn.phases import phase_info
+from physeq.learn.procedure import CLOSING, Listing, Step, for_each_sample
 from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost, require_energy
 from physeq.solve import default_finder
 from physeq.solve.finder import Finder
@@ -82,7 +83,13 @@ class CoupledLearning(LearningRule):
         _check(self, model)
 
     def prediction_finder(self, model: Any) -> Finder:
-        return _finders(self, model)[0]
+        return self.finders(model)[0]
+
+    def finders(self, model: Any) -> tuple[Finder, Finder]:
+        return _finders(self, model)
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        return _procedure(self, model)
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         return _estimate(self, self.eta, model, params, inputs, target, key, start)
@@ -127,7 +134,13 @@ class ContrastiveLearning(LearningRule):
         _check(self, model)
 
     def prediction_finder(self, model: Any) -> Finder:
-        return _finders(self, model)[0]
+        return self.finders(model)[0]
+
+    def finders(self, model: Any) -> tuple[Finder, Finder]:
+        return _finders(self, model)
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        return _procedure(self, model)
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         return _estimate(self, 1.0, model, params, inputs, target, key, start)
@@ -138,17 +151,40 @@ def _finders(rule: CoupledLearning | ContrastiveLearning, model: Any) -> tuple[F
     return free, rule.clamped if rule.clamped is not None else free
 
 
+def _procedure(rule: CoupledLearning | ContrastiveLearning, model: Any) -> tuple[Step, ...]:
+    free, clamped = rule.finders(model)
+    share = isinstance(rule, CoupledLearning)
+    held = "a share {share} of the way from the free state to the targets" if share else "at the targets"
+    over = ", over {share}" if share else ""
+    return (
+        for_each_sample(
+            Step(
+                "Free phase: nothing holds the outputs. From the start values, let the system come to rest.",
+                lists=Listing.SLOPES,
+                finder=free,
+            ),
+            Step(
+                f"Clamped phase: hold the outputs {held}. From the free state, let the rest come to rest.",
+                lists=Listing.SLOPES,
+                finder=clamped,
+            ),
+            Step(f"Every element takes what it has measured clamped less free{over}; that is its estimate."),
+        ),
+        *CLOSING,
+    )
+
+
 def _check(rule: CoupledLearning | ContrastiveLearning, model: Any) -> None:
     name = type(rule).__name__
     require_cost(model, name)
     require_energy(model, name, "AsymmetricEP or VectorFieldEP (biased)")
     require_outputs_to_hold(model, name)
-    for finder in _finders(rule, model):
+    for finder in rule.finders(model):
         finder.check(model)
 
 
 def _estimate(rule, eta, model, params, inputs, target, key, start: State | None) -> tuple[Params, GradientInfo]:
-    free_finder, clamped_finder = _finders(rule, model)
+    free_finder, clamped_finder = rule.finders(model)
     problem = model.problem(params, inputs, target)
     keys = (None, None) if key is None else tuple(jax.random.split(key))
     rest = dataclasses.replace(problem, target=None, key=keys[0])

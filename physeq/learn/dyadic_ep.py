@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from physeq.errors import ModelError
 from physeq.learn.phases import phase_info
+from physeq.learn.procedure import CLOSING, Listing, Step, for_each_sample
 from physeq.learn.response import force_finder, require_transposable, response_gradient
 from physeq.learn.rule import (
     Contrasted,
@@ -69,18 +70,38 @@ class DyadicEP(LearningRule):
         require_transposable(model, "DyadicEP")
         require_cost(model, "DyadicEP")
         require_fixed_bounds(model, "DyadicEP")
-        for finder in dict.fromkeys(self._finders(model)):
+        for finder in dict.fromkeys(self.finders(model)):
             finder.check(model)
 
-    def _finders(self, model: Any) -> tuple[Finder, Finder]:
+    def finders(self, model: Any) -> tuple[Finder, Finder]:
         free = self.free if self.free is not None else default_finder(model)
         return free, force_finder("DyadicEP", self.nudged, Newton())
 
     def prediction_finder(self, model: Any) -> Finder:
-        return self._finders(model)[0]
+        return self.finders(model)[0]
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        mean, difference = self.finders(model)
+        return (
+            Step(f"Choose {{β}} = {self.beta:g}, the scale of the difference.", lists=Listing.NUDGE),
+            for_each_sample(
+                Step(
+                    "Mean of the two copies: no nudge. From the start values, let it come to rest.",
+                    lists=Listing.UNKNOWNS,
+                    finder=mean,
+                ),
+                Step(
+                    "Difference of the copies: couple it by the transposed Jacobian at the mean, and push its outputs "
+                    "with {−β ∂C/∂x}. From zero, let it come to rest; both copies are there at the same time.",
+                    finder=difference,
+                ),
+                Step("Every element weighs its ∂f/∂p at the mean with the differences, over {β}, and turns the sign."),
+            ),
+            *CLOSING,
+        )
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
-        mean_finder, difference_finder = self._finders(model)
+        mean_finder, difference_finder = self.finders(model)
         problem = model.problem(params, inputs, target)
         keys = (None, None) if key is None else (jax.random.fold_in(key, 1), jax.random.fold_in(key, 2))
         rest = dataclasses.replace(problem, target=None, key=keys[0])

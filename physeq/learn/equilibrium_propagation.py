@@ -141,20 +141,20 @@ class EquilibriumPropagation(LearningRule):
     def check(self, model: Any) -> None:
         require_cost(model, "EquilibriumPropagation")
         require_energy(model, "EquilibriumPropagation", "AsymmetricEP or VectorFieldEP (biased)")
-        for finder in self._finders(model):
+        for finder in self.finders(model):
             finder.check(model)
 
-    def _finders(self, model: Any) -> tuple[Finder, Finder]:
+    def finders(self, model: Any) -> tuple[Finder, Finder]:
         free = self.free if self.free is not None else default_finder(model)
         return free, self.nudged if self.nudged is not None else free
 
     def prediction_finder(self, model: Any) -> Finder:
-        return self._finders(model)[0]
+        return self.finders(model)[0]
 
     def solve_phases(self, model, params, inputs, target, *, key=None, start=None) -> Phases:
         """Run the free and the nudged phases; the nudged ones all at once, along a leading axis of the batch."""
         problem = model.problem(params, inputs, target)
-        return run_phases(problem, self.nudging, self._finders(model), key=key, start=start)
+        return run_phases(problem, self.nudging, self.finders(model), key=key, start=start)
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         p = self.solve_phases(model, params, inputs, target, key=key, start=start)

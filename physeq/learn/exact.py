@@ -14,6 +14,7 @@ from jaxtyping import Array
 from physeq.compile import TrajectoryModel
 from physeq.errors import ModelError
 from physeq.learn.held_outputs import contrastive_function, require_outputs_to_hold, stiffness_weighted
+from physeq.learn.procedure import CLOSING, UPDATE, Step, for_each_sample
 from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost
 from physeq.learn.steps_in_time import steps_in_time
 from physeq.learn.trajectory_rule import trajectory_info
@@ -41,6 +42,16 @@ def _info(problem: Any, free: State, residual, steps, outcome) -> GradientInfo:
         steps=jnp.stack([jnp.asarray(steps, jnp.int32), jnp.int32(0)]),
         outcome=jnp.max(outcome),
         displacement=jnp.zeros(problem.batch),
+    )
+
+
+def _by_differentiation(first: str, rule: LearningRule, model: Any) -> tuple[Step, ...]:
+    return (
+        for_each_sample(
+            Step(first, finder=rule.prediction_finder(model)),
+            Step("Follow the steps back with the chain rule, from the cost to every parameter; that is the estimate."),
+        ),
+        *CLOSING,
     )
 
 
@@ -84,6 +95,25 @@ class ImplicitDifferentiation(LearningRule):
         problem = model.problem(params, inputs, target)
         free, residual, steps, outcome = finder.find(problem, problem.start(start, problem.beta.dtype))
         return self.at(model, params, inputs, target, free), _info(problem, free, residual, steps, outcome)
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        if self.weighting is Objective.CONTRASTIVE_FUNCTION:
+            return _by_differentiation(
+                "Find the free state and the one with the outputs held at the targets.", self, model
+            )
+        error = {
+            Objective.COST: "{∂C/∂x}",
+            Objective.CURVATURE_WEIGHTED_COST: "{∂C/∂x} times the local curvature",
+            Objective.STIFFNESS_WEIGHTED_COST: "{∂C/∂x} times the effective stiffness of the outputs",
+        }[self.weighting]
+        return (
+            for_each_sample(
+                Step("Find the free state, without a nudge.", finder=_finder(self.finder, model)),
+                Step(f"Solve (∂f/∂x)ᵀ a = −{error} for the adjoint a, with the Jacobian of the forces at that state."),
+                Step("The estimate of every parameter is its {∂C/∂p} plus (∂f/∂p)ᵀ a."),
+            ),
+            *CLOSING,
+        )
 
     def prediction_finder(self, model: Any) -> Finder:
         return _finder(self.finder, model)
@@ -168,6 +198,9 @@ class BackpropagationThroughTime(LearningRule):
                 f"got {self.finder!r}"
             )
 
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        return _by_differentiation("Take all steps of the finder without a nudge, and store each of them.", self, model)
+
     def prediction_finder(self, model: Any) -> Any:
         return self.finder
 
@@ -241,6 +274,24 @@ class FiniteDifferences(LearningRule):
 
     def prediction_finder(self, model: Any) -> Finder:
         return _finder(self.finder, model)
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        cost = "{C}" if self.of is Objective.COST else "the contrastive function"
+        return (
+            Step(
+                "For every entry of every parameter, one after another:",
+                (
+                    Step("Shift it by h, −h, 2h and −2h, with h a small share of the largest entry of its array."),
+                    Step(
+                        f"For every shift, find the free state of all samples and the mean of {cost} over the batch.",
+                        finder=_finder(self.finder, model),
+                        times=4,
+                    ),
+                    Step("Its estimate is 8 times the difference of the inner pair less that of the outer, over 12h."),
+                ),
+            ),
+            UPDATE,
+        )
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         finder = _finder(self.finder, model)

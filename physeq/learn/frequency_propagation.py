@@ -16,6 +16,7 @@ from physeq.learn.holomorphic_ep import beside, contrast, on_circle
 from physeq.learn.lock_in import Demodulated, LockIn, Period, demodulate
 from physeq.learn.nudge_in_time import NudgeInTime
 from physeq.learn.phases import Phases, phase_info, run_phases
+from physeq.learn.procedure import CLOSING, Listing, Step, for_each_sample
 from physeq.learn.rule import (
     GradientInfo,
     LearningRule,
@@ -112,17 +113,54 @@ class FrequencyPropagation(LearningRule):
     def check(self, model: Any) -> None:
         require_cost(model, "FrequencyPropagation")
         require_energy(model, "FrequencyPropagation", "AsymmetricEP or VectorFieldEP (biased)")
-        for finder in self._finders(model):
+        for finder in self.finders(model):
             finder.check(model)
         if self.dynamics is not None:
             self.dynamics.check(model)
 
-    def _finders(self, model: Any) -> tuple[Finder, Finder]:
+    def finders(self, model: Any) -> tuple[Finder, Finder]:
         free = self.free if self.free is not None else default_finder(model)
         return free, self.nudged if self.nudged is not None else free
 
     def prediction_finder(self, model: Any) -> Finder:
-        return self._finders(model)[0]
+        return self.finders(model)[0]
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        free, nudged = self.finders(model)
+        window = self.window
+        means = (
+            f"Over {window.periods:g} period{'s' if window.periods != 1 else ''}, for {{n}} = 0 … {window.count - 1}:"
+        )
+        follows = "the system is at rest at every nudge, which is slow against all relaxation"
+        if self.dynamics is not None:
+            follows = f"the state follows its equations of motion; the nudge has the period {self.dynamics.period:g} s"
+        wait = self.dynamics.discard if self.dynamics is not None else 0
+        opens = (Step(f"Wait for {wait} period{'s' if wait != 1 else ''}, until the window opens."),) if wait else ()
+        return (
+            Step(
+                f"Choose the amplitude {{amplitude}} = {self.beta:g} of the nudge and the window of the lock-in.",
+                lists=Listing.NUDGE,
+            ),
+            for_each_sample(
+                Step("Free phase: no nudge. From the start values, let the system come to rest.", finder=free),
+                Step(f"The outputs feel the nudge {{β_n}}, a sine in time; {follows}."),
+                *opens,
+                Step(
+                    means,
+                    (
+                        Step(
+                            "Every element reads its quantity.",
+                            lists=Listing.SLOPES,
+                            finder=nudged if self.dynamics is None else None,
+                        ),
+                        Step("It adds the reading times the weight {weight} of the reference sine to a running sum."),
+                    ),
+                    times=window.count,
+                ),
+                Step("Every element divides its sum by {amplitude}; that is its estimate."),
+            ),
+            *CLOSING,
+        )
 
     def betas(self, key: Array | None, dtype: Any) -> tuple[Array, Array, Array | None]:
         """(distinct nudges of the window, their weights in the lock-in, None): the nudging of `solve_phases`."""
@@ -132,10 +170,10 @@ class FrequencyPropagation(LearningRule):
     def solve_phases(self, model, params, inputs, target, *, key=None, start=None) -> Phases:
         """The free equilibrium, and those at all distinct nudges of the window, along a leading axis of the batch."""
         problem = model.problem(params, inputs, target)
-        return run_phases(problem, self, self._finders(model), key=key, start=start)
+        return run_phases(problem, self, self.finders(model), key=key, start=start)
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
-        free_finder, nudged_finder = self._finders(model)
+        free_finder, nudged_finder = self.finders(model)
         if self.dynamics is None and nudged_finder.noise is None:
             phases = self.solve_phases(model, params, inputs, target, key=key, start=start)
             return self._read_points(phases, None if key is None else jax.random.fold_in(key, 3))

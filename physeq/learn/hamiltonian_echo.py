@@ -15,6 +15,7 @@ from physeq.compile.action import like_parameters
 from physeq.errors import ModelError
 from physeq.learn.echo_run import EchoRun, add
 from physeq.learn.equilibrium_propagation import Centered, Nudging
+from physeq.learn.procedure import CLOSING, Listing, Step, drawn_sign, for_each_sample, strength, weighed
 from physeq.learn.rule import GradientInfo, Params, Phase
 from physeq.learn.trajectory_rule import TrajectoryRule
 from physeq.solve import InitialValue, Leapfrog
@@ -68,6 +69,40 @@ class HamiltonianEcho(TrajectoryRule):
                 f"{type(model.solver).__name__}"
             )
         action_programs(model.layout)
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        echoes = self.phases()[1:]
+        kicked = model.cost.form.terminal != 0
+        start = "Start where the forward run ended, with all momenta turned round"
+        start += ", and the outputs shifted by the terminal cost" if kicked else ""
+        nudges = [
+            "without a nudge" if e.nudge == "0" else f"with the nudge {{{e.nudge}}} on the outputs" for e in echoes
+        ]
+        runs = [
+            Step(
+                f"{e.name[:1].upper()}{e.name[1:]}: {start}. Run the same time, with inputs and targets replayed in "
+                f"reverse, {nudge}.",
+                lists=Listing.SLOPES,
+                finder=model.solver,
+            )
+            for e, nudge in zip(echoes, nudges, strict=True)
+        ]
+        return (
+            strength(self.nudging.beta),
+            *drawn_sign(echoes),
+            for_each_sample(
+                Step(
+                    "Forward: from the given start, run the motion without a nudge. Keep nothing but the end.",
+                    finder=model.solver,
+                ),
+                *runs,
+                Step(
+                    f"Every element adds up its integrals, {weighed(echoes)}, and turns the sign; elements with a "
+                    "trained inertia add what the ends do. That is the estimate."
+                ),
+            ),
+            *CLOSING,
+        )
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         run = EchoRun(model, params, inputs, target)

@@ -15,6 +15,7 @@ from jaxtyping import Array
 from physeq.compile import parameter_gradient
 from physeq.errors import ModelError
 from physeq.learn.phases import phase_info
+from physeq.learn.procedure import CLOSING, Listing, Step, for_each_sample
 from physeq.learn.rule import (
     GradientInfo,
     LearningRule,
@@ -114,6 +115,39 @@ class HolomorphicEP(LearningRule):
         kind = jnp.result_type(dtype, jnp.complex64) if self.points > 2 else dtype
         betas = jnp.asarray(self.radius, dtype) * jnp.asarray(roots if self.points > 2 else roots.real, kind)
         return Circle(betas, jnp.asarray(twice / self.points, dtype) / betas)
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        free, nudged = self.finders(model)
+        halved = getattr(nudged, "noise", None) is None
+        run = self.points // 2 + 1 if halved else self.points
+        add = "Every element adds {1/β_n} times what it measures to a running sum"
+        if halved and self.points > 2:
+            alone = "points 0 and {N}/2" if self.points % 2 == 0 else "point 0"
+            add += f", twice but for {alone}: the point at the conjugate nudge would add the conjugate"
+        return (
+            Step(
+                f"Choose {{N}} = {self.points} nudges on a circle of radius {{r}} = {self.radius:g}.",
+                lists=Listing.NUDGE,
+            ),
+            for_each_sample(
+                Step("Free phase: no nudge. From the start values, let the system come to rest.", finder=free),
+                Step(
+                    f"For {{n}} = 0 … {run - 1}:",
+                    (
+                        Step(
+                            "The outputs feel the complex nudge {β_n}. From the free state, let the system come to "
+                            "rest; the state is complex.",
+                            lists=Listing.SLOPES,
+                            finder=nudged,
+                        ),
+                        Step(f"{add}."),
+                    ),
+                    times=run,
+                ),
+                Step("Every element takes the real part of its sum, over {N}; that is its estimate."),
+            ),
+            *CLOSING,
+        )
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         free_finder, nudged_finder = self.finders(model)

@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from physeq.errors import ModelError
 from physeq.learn.antisymmetry import antisymmetry_penalty
+from physeq.learn.procedure import UPDATE, Step
 from physeq.learn.rule import Contrasted, GradientInfo, LearningRule, Objective, Params, Phase
 from physeq.learn.vector_field_ep import VectorFieldEP
 from physeq.solve.finder import Finder
@@ -81,6 +82,28 @@ class JacobianHomeostasis(LearningRule):
 
     def prediction_finder(self, model: Any) -> Finder:
         return self.rule.prediction_finder(model)
+
+    def finders(self, model: Any) -> tuple[Any, Any]:
+        return self.rule.finders(model)
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        steps = self.rule.procedure(model)
+        several = f"{self.samples} vectors" if self.samples > 1 else "a vector"
+        penalty = Step(
+            "For the penalty, at the free state of every sample:",
+            (
+                Step(f"Draw {several} ε with normal entries."),
+                Step(
+                    "Form Jε, J²ε and Jᵀε from two products with the Jacobian of the forces and one with its transpose."
+                ),
+                Step(
+                    f"Add {{strength}} = {self.strength:g} times the slope of ‖Jε‖² − εᵀJ²ε by every parameter, the "
+                    "state held fixed, to the estimate."
+                ),
+            ),
+        )
+        where = steps.index(UPDATE) if UPDATE in steps else len(steps)
+        return (*steps[:where], penalty, *steps[where:])
 
     def __getattr__(self, name: str) -> Callable:
         # Only a rule with phases of its own has them checked for the basin that they end in.

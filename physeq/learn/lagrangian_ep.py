@@ -15,6 +15,7 @@ from jaxtyping import Array
 from physeq.compile import TrajectoryModel, action_gradient, require_action
 from physeq.errors import ModelError
 from physeq.learn.equilibrium_propagation import Centered, OneSided, RandomSign
+from physeq.learn.procedure import CLOSING, Listing, Step, for_each_sample
 from physeq.learn.rule import GradientInfo, Params, Phase
 from physeq.learn.trajectory_rule import TrajectoryRule, mean_over_batch, trajectory_info
 from physeq.solve import Collocation, InitialValue
@@ -133,6 +134,36 @@ class LagrangianEP(TrajectoryRule):
                 "LagrangianEP with Holomorphic needs terms that continue to complex states: "
                 f"{structure.not_holomorphic[0]}; use Centered"
             )
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        if not isinstance(self.nudging, Holomorphic):
+            return super().procedure(model)
+        circle, run = self.nudging, self.nudging.points // 2 + 1
+        alone = "points 0 and {N}/2" if circle.points % 2 == 0 else "point 0"
+        nudged = (
+            Step(
+                "The outputs feel the complex nudge {β_n}. From the free trajectory, let the system settle on a "
+                "complex one.",
+                lists=Listing.SLOPES,
+                finder=model.solver,
+            ),
+            Step(
+                "Every element adds {1/β_n} times its integral to a running sum, twice but for "
+                f"{alone}: the point at the conjugate nudge would add the conjugate."
+            ),
+        )
+        return (
+            Step(
+                f"Choose {{N}} = {circle.points} nudges on a circle of radius {{r}} = {circle.radius:g}.",
+                lists=Listing.NUDGE,
+            ),
+            for_each_sample(
+                Step("Free phase: no nudge. Let the system settle on a trajectory.", finder=model.solver),
+                Step(f"For {{n}} = 0 … {run - 1}:", nudged, times=run),
+                Step("Every element takes minus the real part of its sum, over {N}; that is its estimate."),
+            ),
+            *CLOSING,
+        )
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         problem = model.problem(params, inputs, target)

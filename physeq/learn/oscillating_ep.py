@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from physeq.errors import ModelError
 from physeq.learn.continuous_oscillation import ContinuousOscillation, Oscillated
 from physeq.learn.holomorphic_ep import HolomorphicEP, contrast, on_circle
+from physeq.learn.procedure import CLOSING, Listing, Step, for_each_sample
 from physeq.learn.rule import (
     GradientInfo,
     LearningRule,
@@ -124,6 +125,59 @@ class OscillatingEP(LearningRule):
         if self.oscillation is not None:
             return default_finder(model)
         return FixedPoint(self.steps * self.points, self.tolerance, noise=self.noise)
+
+    def finders(self, model: Any) -> tuple[Finder, Finder]:
+        finder = self.prediction_finder(model)
+        return finder, finder if self.oscillation is not None else self.hold
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        if self.oscillation is not None:
+            return self._in_time(self.oscillation)
+        held = f"hold it for {self.steps} steps of the map of local equilibria"
+        skipped = f" In all periods but the first {self.discard}, every" if self.discard else " Every"
+        point = (
+            Step(
+                f"The outputs feel the complex nudge {{β_n}}. From where the state is, {held}.",
+                lists=Listing.SLOPES,
+                finder=self.hold,
+            ),
+            Step(f"{skipped.strip()} element adds {{1/β_n}} times what it measures to a running sum."),
+        )
+        return (
+            Step(
+                f"Choose {{N}} = {self.points} nudges on a circle of radius {{r}} = {self.radius:g}.",
+                lists=Listing.NUDGE,
+            ),
+            for_each_sample(
+                Step("There is no free phase: the state begins at the start values."),
+                Step(
+                    f"For every one of {{P}} = {self.periods} periods:",
+                    (Step(f"For {{n}} = 0 … {self.points - 1}:", point, times=self.points),),
+                    times=self.periods,
+                ),
+                Step("Every element takes the real part of its sum, over {N} and the periods that count."),
+            ),
+            *CLOSING,
+        )
+
+    def _in_time(self, motion: ContinuousOscillation) -> tuple[Step, ...]:
+        count = f"the last {motion.periods - motion.discard} of {motion.periods} periods"
+        return (
+            Step(
+                f"Choose the radius {{r}} = {self.radius:g} and the period {{T}} = {motion.period:g} of the nudge.",
+                lists=Listing.NUDGE,
+            ),
+            for_each_sample(
+                Step("There is no free phase: the state begins at the start values."),
+                Step(
+                    "Let the nudge {β}(t) turn in the complex plane; the state follows its equations of motion.",
+                    lists=Listing.SLOPES,
+                ),
+                Step(f"Through {count}, every element integrates e^(−iωt) times what it measures."),
+                Step("Every element takes the real part of its integral, over {r} and the time that counts."),
+            ),
+            *CLOSING,
+        )
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         problem = dataclasses.replace(model.problem(params, inputs, target), key=key)

@@ -52,15 +52,15 @@ class ResponseRule(LearningRule):
     def check(self, model: Any) -> None:
         require_cost(model, type(self).__name__)
         require_fixed_bounds(model, type(self).__name__)
-        for finder in dict.fromkeys(self._finders(model)):
+        for finder in dict.fromkeys(self.finders(model)):
             finder.check(model)
 
-    def _finders(self, model: Any) -> tuple[Finder, Finder]:
+    def finders(self, model: Any) -> tuple[Finder, Finder]:
         free = self.free if self.free is not None else default_finder(model)
         return free, self.nudged if self.nudged is not None else free
 
     def prediction_finder(self, model: Any) -> Finder:
-        return self._finders(model)[0]
+        return self.finders(model)[0]
 
     def nudged_problem(self, nudged: Any, free: State) -> Any:
         """The problem of the nudged phases, given the one with the cost's nudge alone."""
@@ -74,7 +74,7 @@ class ResponseRule(LearningRule):
         """Run the free and the nudged phases; the nudged ones all at once, along a leading axis of the batch."""
         problem = model.problem(params, inputs, target)
         return run_phases(
-            problem, self.nudging, self._finders(model), key=key, start=start, nudged_problem=self.nudged_problem
+            problem, self.nudging, self.finders(model), key=key, start=start, nudged_problem=self.nudged_problem
         )
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:

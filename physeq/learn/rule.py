@@ -14,6 +14,7 @@ from jaxtyping import Array
 
 from physeq.compile import TrajectoryModel
 from physeq.errors import ModelError
+from physeq.learn.procedure import Step, of_contrast, of_response
 from physeq.solve.equilibrium import default_finder
 from physeq.solve.finder import Finder
 from physeq.solve.fixed_point import FixedPoint, Outside
@@ -130,6 +131,18 @@ class LearningRule(ABC):
     def prediction_finder(self, model: Any) -> Finder:
         """The finder of the free equilibrium, also used to predict and evaluate."""
         return default_finder(model)
+
+    def finders(self, model: Any) -> tuple[Any, Any]:
+        """The finders of the free phase and of all others."""
+        free = self.prediction_finder(model)
+        return free, free
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        """What is done with one batch, as `estimate` does it, for the page of the rule.
+
+        By default that of `phases()`, each of which ends at rest; other rules tell their own steps.
+        """
+        return of_response(self, model) if self.measures_response else of_contrast(self, model)
 
     def gradient(
         self,

@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from physeq.compile import TrajectoryModel, bilinear_programs, like_parameters
 from physeq.errors import ModelError
+from physeq.learn.procedure import CLOSING, Step, for_each_sample
 from physeq.learn.rule import Contrasted, GradientInfo, Params, Phase
 from physeq.learn.trajectory_rule import TrajectoryRule, mean_over_batch, trajectory_info
 from physeq.solve import HarmonicBalance, InitialValue
@@ -83,6 +84,29 @@ class TimeReversedNudge(TrajectoryRule):
                 "TimeReversedNudge: a trained capacitance or friction multiplies a rate that is no unknown; use "
                 "Periodic with HarmonicBalance, whose derivative is exact"
             )
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        return (
+            Step(f"Choose {{β}} = {self.strength:g}, the strength of the error that is played back."),
+            for_each_sample(
+                Step(
+                    "Free run: no nudge. Every element records the quantities in the table of locality at all times, "
+                    "and every output its error.",
+                    finder=model.solver,
+                ),
+                Step(
+                    "Second run, with the same inputs and boundary condition: play the errors backwards, times {−β}, "
+                    "as forces on the outputs. What the motion differs by from the free run, over {β}, is the "
+                    "response.",
+                    finder=model.solver,
+                ),
+                Step(
+                    "Every element multiplies its response, backwards in time, with its record and integrates; that is "
+                    "its estimate."
+                ),
+            ),
+            *CLOSING,
+        )
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         problem = model.problem(params, inputs, target)

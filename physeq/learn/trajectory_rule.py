@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from physeq.compile import TrajectoryModel
 from physeq.errors import ModelError
+from physeq.learn.procedure import Step, of_trajectories
 from physeq.learn.rule import GradientInfo, LearningRule, Params
 from physeq.solve import Path
 from physeq.solve.trajectory_solver import TrajectorySolver, raise_if_lost
@@ -50,6 +51,9 @@ class TrajectoryRule(LearningRule):
     @abstractmethod
     def check_trajectories(self, model: TrajectoryModel) -> None:
         """Raise `ModelError` where the rule does not hold for the motion, naming the component and what would work."""
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        return of_trajectories(self, model)
 
     def prediction_finder(self, model: Any) -> TrajectorySolver:  # type: ignore[override]
         return model.solver

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from physeq.learn.procedure import Step, of_response
 from physeq.learn.response import ResponseRule
 from physeq.learn.rule import Objective, outside_objective
 from physeq.solve.result import State
@@ -104,6 +105,10 @@ class VectorFieldEP(ResponseRule):
             f"{what}: the response to a nudge is J⁻¹ ∂C/∂s in place of the gradient's J⁻ᵀ ∂C/∂s; AsymmetricEP and "
             "DyadicEP are exact"
         )
+
+    def procedure(self, model: Any) -> tuple[Step, ...]:
+        over = ", over the local curvature of the free state" if self.weighting.over_curvature else ""
+        return of_response(self, model, over=over)
 
     def weigh(self, problem: Any, free: State, response: State) -> State:
         return self.weighting.weigh(problem, free, response)

@@ -13,6 +13,8 @@ from typing import Any
 from physeq.report._locality import locality
 from physeq.report._motion import has_steady_form
 from physeq.report._naming import Names
+from physeq.report._procedure import procedure_section
+from physeq.report._procedure_lists import equilibrium_lists
 from physeq.report._relations import Chain, Slope, TotalSlope
 from physeq.report._rule_clamped import clamped
 from physeq.report._rule_continual import continual
@@ -22,6 +24,7 @@ from physeq.report._rule_lock_in import lock_in
 from physeq.report._rule_phases import (
     LOCALITY,
     Measured,
+    Uncompiled,
     any_parameter,
     bias_warning,
     contrast,
@@ -54,7 +57,9 @@ def learning(names: Names, rule: Any) -> Section:
         return Section(
             title, [Warning("Not derived: nodes of one group differ in their unknown, see the steady state.")]
         )
-    return Section(title, [*bias_warning(names, rule), *_blocks(names, rule)])
+    steps = rule.procedure(Uncompiled(names.derivation))
+    blocks = [*bias_warning(names, rule), *_blocks(names, rule)]
+    return Section(title, [*blocks, procedure_section(names, steps, equilibrium_lists(names, rule))])
 
 
 def _blocks(names: Names, rule: Any) -> list[Block]:

@@ -47,6 +47,10 @@ class SymbolRegistry:
             self._entries[key] = (symbol, entry)
         return self._entries[key][0]
 
+    def known(self, key: Hashable) -> sp.Symbol | None:
+        """The symbol known by `key`, or None."""
+        return self._entries[key][0] if key in self._entries else None
+
     def indexed(self, key: Hashable, candidates: Iterable[str], meaning: Text, indices: Sequence, **more) -> sp.Expr:
         """An indexed quantity; the bare symbol where there are no indices."""
         kind = more.pop("kind", Entry)

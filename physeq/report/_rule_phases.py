@@ -90,19 +90,20 @@ def measured_phases(names: Names, phases) -> tuple[Measured, ...] | None:
     for phase in phases:
         if not phase.weight:
             continue
-        weight, nudge = _weight(phase.weight, beta), _nudge(phase.nudge, beta)
+        weight, nudge = weight_of(phase.weight, beta), nudge_of(phase.nudge, beta)
         if weight is None or nudge is None:
             return None
         found.append(Measured(phase.name, weight, nudge))
     return tuple(sorted(found, key=lambda m: (m.nudge == 0, bool(m.weight.could_extract_minus_sign())))) or None
 
 
-def _nudge(text: str, beta: sp.Expr) -> sp.Expr | None:
+def nudge_of(text: str, beta: sp.Expr) -> sp.Expr | None:
+    """A nudge as phases print it; None for others. With a drawn sign β stands for ±β."""
     return {"0": sp.S.Zero, "+β": beta, "β": beta, "−β": -beta, "±β": beta}.get(text)
 
 
-def _weight(text: str, beta: sp.Expr) -> sp.Expr | None:
-    """±1/β, printed with the sign of the drawn β, is 1/β of that β."""
+def weight_of(text: str, beta: sp.Expr) -> sp.Expr | None:
+    """A weight as phases print it; None for others. ±1/β, printed with the sign of the drawn β, is 1/β of that β."""
     sign = -1 if text[:1] in "−∓" else 1
     value = {"1/β": 1 / beta, "1/2β": 1 / (2 * beta), "1": sp.S.One, "1/2": sp.S.Half}.get(text.lstrip("+−±∓"))
     return None if value is None else sign * value

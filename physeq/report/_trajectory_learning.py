@@ -12,6 +12,8 @@ from physeq.names import name_of
 from physeq.report._assemble import tidy
 from physeq.report._naming import Names
 from physeq.report._operators import Scaled
+from physeq.report._procedure import procedure_section
+from physeq.report._procedure_lists import trajectory_lists
 from physeq.report._relations import Chain, InPhase, Slope, TotalSlope
 from physeq.report._rule_fourier import Circle
 from physeq.report._rule_operators import RealPart, SumFromTo
@@ -65,7 +67,9 @@ def trajectory_learning(names: Names, model: Any, rule: Any) -> Section:
     blocks: list[Block] = []
     if (bias := rule.bias(model)) is not None:
         blocks.append(Warning(f"Biased on these trajectories: {bias}."))
-    return Section(title, [*blocks, *_blocks(names, model, rule)])
+    blocks += _blocks(names, model, rule)
+    steps = procedure_section(names, rule.procedure(model), trajectory_lists(names, model, rule))
+    return Section(title, [*blocks, steps])
 
 
 def _that_hold(model: Any) -> Iterator[Block]:

@@ -68,7 +68,7 @@ def time_reversed(names: Names, model: Any, rule: Any) -> list[Block]:
         change = Scaled(1 / beta, Contrast(x, (sp.S.One, beta), (-sp.S.One, sp.S.Zero)))
         blocks.append(Equation(response(names, model, owner, q, 0, (i,)), change, label=f"response, group {owner}"))
     blocks += _formula(names, model)
-    slopes = list(_slopes(names, model))
+    slopes = list(product_slopes(names, model))
     for form, p, _, shown in slopes:
         symbol = page_parameter(names, form, p)
         if shown == 0:
@@ -140,7 +140,7 @@ def _backwards(names: Names, model: Any) -> sp.Expr:
     return duration(names, model.boundary) - instant(names)
 
 
-def _slopes(names: Names, model: Any) -> Iterator[tuple[MotionForm, Parameter, tuple, sp.Expr]]:
+def product_slopes(names: Names, model: Any) -> Iterator[tuple[MotionForm, Parameter, tuple, sp.Expr]]:
     """(form, parameter, (integrand in the component's symbols, what stands for the response), integrand shown)."""
     back = _backwards(names, model)
     for form in model.layout.forms:

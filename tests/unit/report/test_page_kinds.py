@@ -163,7 +163,7 @@ def test_bounds_by_cases_are_told_in_words():
 def test_locality_names_the_places_and_phases():
     page = page_of("resistors")
     [learning] = [b for b in page.blocks if isinstance(b, Section) and b.title.startswith("Learning")]
-    [section] = [b for b in learning.blocks if isinstance(b, Section)]
+    [section] = [b for b in learning.blocks if isinstance(b, Section) and b.title.startswith("Locality")]
     [row] = next(b for b in section.blocks if isinstance(b, Table)).rows
     assert [cell[0] if isinstance(cell[0], str) else latex(cell[0].expr) for cell in row] == [
         "g_{ij}",

@@ -182,7 +182,7 @@ def test_dyadic_ep_prints_both_copies():
 
 def test_homeostasis_holds_the_page_of_the_wrapped_rule():
     page = page_of("directed", learn.JacobianHomeostasis(learn.DyadicEP(), strength=0.25))
-    [inner] = [b for b in section_of(page).blocks if isinstance(b, Section)]
+    [inner] = [b for b in section_of(page).blocks if isinstance(b, Section) and b.title.startswith("Wrapped")]
     assert inner.title == "Wrapped rule: dyadic EP" and "here 0.25" in page.to_markdown()
     alone = equations(page_of("directed", "dyadic-ep"), "Learning")
     assert [e.sides for e in equations(page, "Wrapped")] == [e.sides for e in alone]
