@@ -37,10 +37,18 @@ def test_blocks_run(page, capsys):
 
 
 @pytest.mark.parametrize("notebook", [p for p in NOTEBOOKS if blocks(p)], ids=lambda p: p.stem)
+def test_notebooks_are_executed_by_the_build_and_check_their_numbers(notebook):
+    text = notebook.read_text(encoding="utf-8")
+    assert text.startswith("---\nfile_format: mystnb\nkernelspec:\n")
+    assert sum("assert " in block for block in blocks(notebook)) >= 2
+    for number, block in enumerate(blocks(notebook), 1):
+        compile(block, f"{notebook.name} block {number}", "exec")
+
+
+@pytest.mark.slow  # the strict build of the site executes them too
+@pytest.mark.parametrize("notebook", [p for p in NOTEBOOKS if blocks(p)], ids=lambda p: p.stem)
 def test_notebooks_run_and_label_their_pictures(notebook, capsys):
     """Cells assert their own numbers; every axis with curves says what it shows."""
-    text = notebook.read_text(encoding="utf-8")
-    assert text.startswith("---\nfile_format: mystnb\n") and "assert " in text
     try:
         run(notebook)
         figures = [plt.figure(number) for number in plt.get_fignums()]
