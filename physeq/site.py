@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import importlib.util
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +14,14 @@ from physeq.documented_rules import rules_of_equilibria, rules_of_trajectories, 
 from physeq.errors import ModelError, PhyseqError
 from physeq.loading import LoadedSystem
 from physeq.page_verification import with_verification
+from physeq.report.drawing_svg import svg_file
 from physeq.report.html import write as html_page
 from physeq.report.rule_pages import RulePages, rule_pages, trajectory_rule_pages
+from physeq.site_folder import SiteFolder
 from physeq.site_index import index_page
 from physeq.variant import Variant
 
-_PICTURE = "network.svg"
-_PICTURE_WORDS = "The network: nodes, by group, and the elements between them"
+SMALL = "network-small"
 _PLAIN_NAME = re.compile(r"\w[\w .+-]*")
 
 
@@ -34,6 +33,7 @@ class VariantEntry:
         description: the one line that `physeq list` prints.
         nodes, elements, parameters: how many; of the parameters those that are trained.
         pages: files in the folder of the site, the page of the physics first.
+        pictures: files of pictures, the small one for the front page last.
         rules: {name: HTML page} of the rules that hold.
         refused: {name: reason} of the others.
     """
@@ -43,6 +43,7 @@ class VariantEntry:
     elements: int
     parameters: int
     pages: tuple[str, ...]
+    pictures: tuple[str, ...]
     rules: Mapping[str, str]
     refused: Mapping[str, str]
 
@@ -56,19 +57,27 @@ def build_site(
     """Write the pages of all chosen variants and an index of them.
 
     DIR/index.html lists the systems. DIR/SYSTEM/VARIANT/ has `index.html`, `page.md` and `page.tex` about the physics,
-    `network.svg` where matplotlib is installed, and RULE.html, RULE.md and RULE.tex for every rule that holds. The
-    formulas of equilibria are held against the compiled model, in the precision that JAX is set to; the first page
-    says how well they agree.
+    `network.svg` with the picture of the network, `network-small.svg`, and RULE.html, RULE.md and RULE.tex for every
+    rule that holds. The formulas of equilibria are held against the compiled model, in the precision that JAX is set
+    to; the first page says how well they agree.
+
+    DIR/.physeq-docs.json lists what was written. What an earlier build wrote and this one does not is deleted, unless
+    somebody changed it since.
 
     Args:
         systems: what `load_system` found; of a system with a chosen variant that one.
-        output: the folder; made where it is not there, and files of other names in it are left.
+        output: the folder; made where it is not there, and files that no build wrote are left.
         done: called with the names of every variant that is written.
 
     Raises:
         ModelError: a variant does not build or derive, has a name that is no name of a folder, or a printed formula
-            disagrees with the compiled model; it says which.
+            disagrees with the compiled model; it says which. Or a file cannot be written, or the list cannot be read.
     """
+    with SiteFolder(output) as folder:
+        return _build(systems, folder, done)
+
+
+def _build(systems: Sequence[LoadedSystem], folder: SiteFolder, done: Callable[[str, str], None]) -> Site:
     site: Site = {}
     for system in systems:
         if system.name in site:
@@ -77,11 +86,11 @@ def build_site(
         for name, variant in system.selected().items():
             try:
                 place = f"{_folder(system.name)}/{_folder(name)}"
-                site[system.name][name] = _write_variant(f"{system.name}, {name}", variant, output, place)
+                site[system.name][name] = _write_variant(f"{system.name}, {name}", variant, folder, place)
             except PhyseqError as error:
                 raise ModelError(f"{system.name}:{name}: {error}") from error
             done(system.name, name)
-    _write(output / "index.html", index_page(site))
+    folder.write("index.html", index_page(site))
     return site
 
 
@@ -91,27 +100,37 @@ def _folder(name: str) -> str:
     return name
 
 
-def _write_variant(title: str, variant: Variant, output: Path, place: str) -> VariantEntry:
+def _write_variant(title: str, variant: Variant, folder: SiteFolder, place: str) -> VariantEntry:
     title = title.replace("_", " ")
     title = title[:1].upper() + title[1:]
     system = variant.build()
     pages = _documents(title, system, variant)
-    folder = output / place
-    folder.mkdir(parents=True, exist_ok=True)
-    picture = _draw(system.topology, folder / _PICTURE)
     documents = {"page": pages.system, **pages.rules}
     written = []
     for name, document in documents.items():
-        file = "index.html" if name == "page" else f"{name}.html"
-        below = _links(pages.rules, file) + (_figure(picture) if name == "page" and picture is not None else "")
-        _write(folder / file, html_page(document, below))
-        links = _markdown_links(pages.rules, name, picture)
-        _write(folder / f"{name}.md", document.to_markdown().rstrip("\n") + "\n" + links)
-        _write(folder / f"{name}.tex", document.to_latex())
-        written += [f"{place}/{file}", f"{place}/{name}.md", f"{place}/{name}.tex"]
+        html = "index.html" if name == "page" else f"{name}.html"
+        folder.write(f"{place}/{html}", html_page(document, _links(pages.rules, html)))
+        markdown = document.to_markdown(pictures="").rstrip("\n") + "\n" + _markdown_links(pages.rules, name)
+        folder.write(f"{place}/{name}.md", markdown)
+        folder.write(f"{place}/{name}.tex", document.to_latex())
+        written += [f"{place}/{html}", f"{place}/{name}.md", f"{place}/{name}.tex"]
+    drawings = {figure.name: figure.drawing for document in documents.values() for figure in document.figures()}
+    drawings |= {SMALL: next(pages.system.figures()).drawing.small()}
+    pictures = {f"{place}/{name}.svg": svg_file(drawing) for name, drawing in drawings.items()}
+    for path, picture in pictures.items():
+        folder.write(path, picture)
     nodes, elements, parameters = _sizes(system)
     rules = {name: f"{place}/{name}.html" for name in pages.rules}
-    return VariantEntry(variant.description, nodes, elements, parameters, tuple(written), rules, dict(pages.refused))
+    return VariantEntry(
+        variant.description,
+        nodes,
+        elements,
+        parameters,
+        tuple(written),
+        tuple(pictures),
+        rules,
+        dict(pages.refused),
+    )
 
 
 def _documents(title: str, system: Any, variant: Variant) -> RulePages:
@@ -145,16 +164,6 @@ def _sizes(system: Any) -> tuple[int, int, int]:
     return nodes, elements, trained
 
 
-def _draw(topology: Any, path: Path) -> Path | None:
-    """The network, or None without matplotlib; what an earlier build drew is not left beside new pages."""
-    if importlib.util.find_spec("matplotlib") is None:
-        path.unlink(missing_ok=True)
-        return None
-    from physeq.report import graph_state
-
-    return graph_state(topology, {}, path)
-
-
 def _links(rules: Mapping[str, Any], here: str) -> str:
     """The pages of a variant, the one that is open marked."""
     files = {"the system": "index.html", **{name: f"{name}.html" for name in rules}}
@@ -165,27 +174,8 @@ def _links(rules: Mapping[str, Any], here: str) -> str:
     return "\n".join(['<nav aria-label="Pages">', "<ul>", *items, "</ul>", "</nav>"])
 
 
-def _figure(picture: Path) -> str:
-    """The picture inside the page, so that the page can be passed on alone."""
-    data = base64.b64encode(picture.read_bytes()).decode("ascii")
-    return (
-        f'\n<figure style="margin:0 0 1.5rem"><img src="data:image/svg+xml;base64,{data}" alt="{_PICTURE_WORDS}" '
-        'style="width:100%;height:auto;background:#fff"></figure>'
-    )
-
-
-def _markdown_links(rules: Mapping[str, Any], here: str, picture: Path | None) -> str:
+def _markdown_links(rules: Mapping[str, Any], here: str) -> str:
     if here != "page":
         return "\n[The system](page.md)\n"
     links = [f"- [{name}]({quote(name)}.md)" for name in rules]
-    lines = ["", "## Pages of the rules", "", *links, ""] if links else []
-    lines += [] if picture is None else ["", f"![{_PICTURE_WORDS}]({picture.name})", ""]
-    return "\n".join(lines)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be written: {error.strerror}") from None
+    return "\n".join(["", "## Pages of the rules", "", *links, ""]) if links else ""

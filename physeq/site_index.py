@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from physeq.site import VariantEntry
 
 
+_CARDS = """\
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
+.card { border: 1px solid var(--line); border-radius: .4rem; padding: .2rem 1rem .6rem; min-width: 0; }
+.card h3 { margin: .6rem 0 .4rem; }
+.card p { margin: .4rem 0; }
+.card img { display: block; width: 100%; height: 9rem; object-fit: contain; }
+"""
+
+
 def index_page(site: Mapping[str, Mapping[str, VariantEntry]]) -> str:
     """One HTML file with relative links only.
 
@@ -33,7 +42,7 @@ def index_page(site: Mapping[str, Mapping[str, VariantEntry]]) -> str:
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         "<title>Systems</title>",
-        f"<style>\n{STYLE}</style>",
+        f"<style>\n{STYLE}{_CARDS}</style>",
         "</head>",
         "<body>",
         "<h1>Systems</h1>",
@@ -55,9 +64,14 @@ def index_page(site: Mapping[str, Mapping[str, VariantEntry]]) -> str:
 def _system(name: str, name_anchor: str, variants: Mapping[str, VariantEntry]) -> Iterator[str]:
     yield f'<section id="{name_anchor}">'
     yield f"<h2>{_words(name)}</h2>"
+    yield '<div class="cards">'
     for variant, entry in variants.items():
         first = entry.pages[0]
+        yield '<article class="card">'
         yield f'<h3><a href="{quote(first)}">{_words(variant)}</a></h3>'
+        if entry.pictures:
+            picture = f'<img src="{quote(entry.pictures[-1])}" alt="" loading="lazy">'
+            yield f'<a href="{quote(first)}" tabindex="-1" aria-hidden="true">{picture}</a>'
         yield f"<p>{escape(entry.description)}</p>"
         sizes = [counted(entry.nodes, "node"), counted(entry.elements, "element")]
         yield f"<p>{', '.join([*sizes, counted(entry.parameters, 'trained parameter')])}</p>"
@@ -69,6 +83,8 @@ def _system(name: str, name_anchor: str, variants: Mapping[str, VariantEntry]) -
             for reason, names in by_reason(entry.refused).items():
                 yield f"<dt>{', '.join(f'<code>{escape(rule)}</code>' for rule in names)}</dt><dd>{escape(reason)}</dd>"
             yield "</dl></details>"
+        yield "</article>"
+    yield "</div>"
     yield "</section>"
 
 

@@ -30,8 +30,12 @@ def derive(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file instead of standard output.")
     ] = None,
 ) -> Result:
-    """Print the equations of motion, the steady state or the trajectories, and the update rules of a system."""
+    """Print the equations of motion, the steady state or the trajectories, and the update rules of a system.
+
+    A Markdown FILE has its pictures beside it, in files whose names start with its own.
+    """
     from physeq.registry import build
+    from physeq.report.drawing_svg import svg_file
 
     kind = _format(format, output)
     if rule is not None:
@@ -39,18 +43,26 @@ def derive(
     found = load(system)
     name = one_variant(found)
     page = _page(found.variants[name], None if rule is None else build("rule", rule, f"rule {rule}"))
+    # A pipe has no place for pictures beside it.
+    beside = output is not None and (output.is_file() or not output.exists())
     if kind is Format.JSON:
         text = to_json({"schema": SCHEMA, "system": found.name, "variant": name, **page.to_dict()})
+    elif kind is Format.MARKDOWN:
+        text = page.to_markdown(pictures=f"{output.stem}-" if output is not None and beside else None)
     else:
-        text = {Format.MARKDOWN: page.to_markdown, Format.LATEX: page.to_latex, Format.HTML: page.to_html}[kind]()
+        text = page.to_latex() if kind is Format.LATEX else page.to_html()
     if output is None:
         return Result(text=text)
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
-    except OSError as error:
-        raise WrongUse(f"{output}: cannot be written: {error.strerror}") from None
-    note(f"wrote {output}")
+    files = {output: text}
+    if kind is Format.MARKDOWN and beside:
+        files |= {output.with_name(f"{output.stem}-{f.name}.svg"): svg_file(f.drawing) for f in page.figures()}
+    for path, content in files.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content.rstrip("\n") + "\n", encoding="utf-8")
+        except OSError as error:
+            raise WrongUse(f"{path}: cannot be written: {error.strerror}") from None
+    note(f"wrote {', '.join(map(str, files))}")
     return Result()
 
 

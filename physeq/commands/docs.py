@@ -22,7 +22,10 @@ def docs(
     ] = Path("site"),
     as_json: AsJson = False,
 ) -> Result:
-    """Write the pages of systems as HTML, Markdown and LaTeX: the physics, and every rule that holds."""
+    """Write the pages of systems as HTML, Markdown and LaTeX: the physics, and every rule that holds.
+
+    DIR then holds these systems: what an earlier build wrote there and this one does not is deleted.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from physeq.loading import system_folders
@@ -51,7 +54,12 @@ def docs(
 def _plain(site: Any) -> dict[str, Any]:
     return {
         name: {
-            variant: {"pages": list(entry.pages), "rules": list(entry.rules), "refused": dict(entry.refused)}
+            variant: {
+                "pages": list(entry.pages),
+                "pictures": list(entry.pictures),
+                "rules": list(entry.rules),
+                "refused": dict(entry.refused),
+            }
             for variant, entry in variants.items()
         }
         for name, variants in site.items()

@@ -247,7 +247,7 @@ class Document:
 
         Args:
             pictures: what the names of these files start with; None leaves pictures out and says so. `figures` has
-                the pictures, `physeq.report.drawing_svg.file` makes a file of one.
+                the pictures, `physeq.report.drawing_svg.svg_file` makes a file of one.
         """
         from .markdown import write
 

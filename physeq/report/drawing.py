@@ -102,7 +102,8 @@ title='A dot', description='One node.')
     def small(self) -> Drawing:
         """The same without texts and legend, to be shown small."""
         kept = [mark for mark in self.marks if not isinstance(mark, Text) and not {"legend", "plate"} & {*mark.roles}]
-        return fitted(kept or self.marks, self.title, self.description)
+        bare = [mark if isinstance(mark, Text) else replace(mark, about="") for mark in kept or self.marks]
+        return fitted(bare, self.title, self.description)
 
 
 def fitted(marks: Iterable[Mark], title: str, description: str, margin: float = 10.0) -> Drawing:

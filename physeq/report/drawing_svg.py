@@ -43,7 +43,7 @@ def inline(drawing: Drawing) -> str:
     return "\n".join([*_opening(drawing), *_marks(drawing), "</svg>"])
 
 
-def file(drawing: Drawing) -> str:
+def svg_file(drawing: Drawing) -> str:
     """The drawing as an SVG file, which brings its paper: what it is shown on may have any colour."""
     width, height = _number(drawing.width), _number(drawing.height)
     paper = f'<rect width="{width}" height="{height}" class="f-{PAPER}"/>'

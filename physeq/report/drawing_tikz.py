@@ -13,7 +13,7 @@ PREAMBLE = r"""% Pictures need TikZ; without it the rest of the page still compi
 """
 _WIDTH, _HEIGHT = 450.0, 560.0  # points that a picture may take of an A4 page
 _LARGEST = 0.75  # points per pixel
-_SIZES = ((6.0, r"\tiny"), (8.0, r"\scriptsize"), (9.0, r"\footnotesize"), (10.0, r"\small"))
+_SMALLEST, _GREATEST = 5, 10  # points; whole ones, which every font has
 _CONTROLS_PER_LINE = 4
 
 
@@ -104,10 +104,9 @@ def _closed(mark: Mark, scale: float, escape: Callable[[str], str]) -> str:
 
 
 def _text(mark: Text, scale: float, escape: Callable[[str], str]) -> str:
-    wanted = mark.size * scale
-    size = next((name for points, name in reversed(_SIZES) if points <= wanted + 0.5), r"\tiny")
+    size = min(max(int(mark.size * scale + 0.25), _SMALLEST), _GREATEST)
     anchor = {"start": "mid west", "middle": "mid", "end": "mid east"}[mark.anchor]
-    font = size + (r"\bfseries" if mark.bold else "")
+    font = rf"\fontsize{{{size}}}{{{size + 1}}}\selectfont" + (r"\bfseries" if mark.bold else "")
     style = f"anchor={anchor},inner sep=0pt,font={font},text=d{stroke(mark.roles)}"
     return rf"\node[{style}] at {_at((mark.x, mark.y))} {{{escape(mark.text)}}};"
 

@@ -134,7 +134,8 @@ def _block(block: Block, level: int, pictures: str | None) -> str:
 
 def _figure(figure: Figure, pictures: str | None) -> str:
     if pictures is None:
-        return f"*{_text(figure.caption)}* The picture is in the HTML and LaTeX of this page."
+        where = "in the HTML and LaTeX of this page, and beside its Markdown where `physeq derive -o` writes that"
+        return f"*{_text(figure.caption)}* The picture is {where}."
     # Mathematics does not work in the words that stand for a picture: those are the picture's own.
     words = _escaped(f"{figure.drawing.title}. {figure.drawing.description}")
     return f"![{words}]({quote(pictures + figure.name)}.svg)\n\n*{_text(figure.caption)}*"

@@ -95,7 +95,7 @@ def _letters(places: Layout, ways: list[Course]) -> Iterator[Mark]:
     taken: list[Point] = []
     nodes = list(places.nodes.values())
     for way in ways:
-        text = way.about if 0 < len(way.about) <= 4 else way.kind.letter
+        text = way.about if 0 < len(way.about) <= 3 else way.kind.letter
         half = max(6.0, text_width(text, 9.0) / 2 + 1.5)
         spots = [bezier(way.points, t) for t in (0.5, 0.42, 0.58, 0.36, 0.3, 0.25)]
         spot = max(
