@@ -159,7 +159,10 @@ def _inline(inline: Inline) -> str:
 
 def _code(text: str) -> str:
     """A name as typed, which may break after its inner signs: names such as input->hidden.w have no spaces."""
-    return "".join(escape(sign, True) + (r"\allowbreak{}" if sign in ">_./|:" else "") for sign in text)
+    words = text.split(" ")
+    return " ".join(
+        "".join(escape(sign, True) + (r"\allowbreak{}" if sign in ">_./|:" else "") for sign in word) for word in words
+    )
 
 
 def _text(text: Text) -> str:
@@ -207,7 +210,7 @@ def _equation(equation: Equation) -> str:
         shown = f"\\begin{{equation*}}\n\\fitted{{{body}}}{tag}\n\\end{{equation*}}"
     else:
         rows = aligned_rows(equation, r"\\", _DISPLAYED)
-        if any(_DISPLAYED.width(row) > PAGE for row in rows.split(r"\\")):
+        if any(_DISPLAYED.width(row) > _DISPLAYED.longest for row in rows.split(r"\\")):
             rows = f"\\fitted{{\\begin{{aligned}}\n{rows}\n\\end{{aligned}}}}"
             shown = f"\\begin{{equation*}}\n{rows}{tag}\n\\end{{equation*}}"
         else:
