@@ -11,11 +11,16 @@ from typing import Any
 from physeq import compile as _compile
 from physeq import report as _report
 from physeq import solve as _solve
+from physeq import summaries as _summaries  # noqa: F401 - what objects show of themselves
 from physeq import symbolic as _symbolic
+from physeq.shown import Shown
 
 
-class Model(_compile.Model):
+class Model(Shown, _compile.Model):
     """A compiled system with `equilibrium` as a method."""
+
+    def __repr__(self) -> str:
+        return f"Model({self.system!r})"
 
     def to_document(self, rule: Any = None) -> _report.Document:
         """The page of what was derived, with the updates of a rule; see `physeq.report.derivation_page`."""
@@ -33,8 +38,11 @@ class Model(_compile.Model):
         return _solve.simulate(cache["motion"], params, inputs, **options)
 
 
-class Motion(_compile.Motion):
+class Motion(Shown, _compile.Motion):
     """A moving system, compiled, with its integrators as methods."""
+
+    def __repr__(self) -> str:
+        return f"Motion({self.system!r})"
 
     def simulate(self, params: Any, inputs: Any = None, **options: Any) -> _solve.Solution:
         """See `physeq.simulate`."""
@@ -71,6 +79,9 @@ class TrajectoryModel(_compile.TrajectoryModel):
     def to_text(self, rule: Any = None) -> str:
         """Equations of motion, updates and structure as plain text."""
         return _report.trajectory_summary(self, self.derived(), rule)
+
+    def __repr__(self) -> str:
+        return f"TrajectoryModel({self.system!r}, {type(self.boundary).__name__}, {type(self.solver).__name__})"
 
     def __str__(self) -> str:
         return self.to_text()

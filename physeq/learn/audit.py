@@ -23,6 +23,7 @@ from physeq.learn.setting import Setting
 from physeq.learn.tight import flat_trainable, settled, tightened
 from physeq.learn.trajectory_setting import TrajectorySetting, orbits_over_points, setting_of
 from physeq.names import name_of
+from physeq.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class AuditPoint:
 
 
 @dataclass(frozen=True)
-class Audit:
+class Audit(Shown):
     """A rule against the exact gradient of its objective, at one point.
 
     Attributes:
@@ -68,6 +69,12 @@ class Audit:
     cost_cosine: float | None = None
     bias: str | None = None
     holomorphic: HolomorphicAudit | None = None
+
+    def __repr__(self) -> str:
+        if not self.admissible:
+            return f"Audit({name_of(self.rule)}: refused)"
+        least = None if self.best is None else self.best.relative_error
+        return f"Audit({name_of(self.rule)}: {'failed' if least is None else f'least relative error {least:.2g}'})"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

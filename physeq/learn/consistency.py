@@ -17,13 +17,14 @@ from physeq.errors import ModelError
 from physeq.learn.exact import FiniteDifferences, ImplicitDifferentiation
 from physeq.learn.rule import Params
 from physeq.learn.tight import flat_trainable, free_state, polish_finder
+from physeq.shown import Shown
 from physeq.solve import FixedPoint
 
 _BETA = 0.5  # the cost takes part in what is compared
 
 
 @dataclass(frozen=True)
-class Consistency:
+class Consistency(Shown):
     """Largest relative differences; None where a comparison does not apply.
 
     Attributes:

@@ -24,11 +24,13 @@ from physeq.learn.progress import Progress
 from physeq.learn.rule import LearningRule, Params
 from physeq.learn.training import TrainingRun, TrainingState, check_basin, evaluation_key, member, stack
 from physeq.learn.training_data import training_data
+from physeq.names import name_of
+from physeq.shown import Shown
 from physeq.solve.finder import Finder
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(Shown):
     """A finished (or interrupted and resumed) training run.
 
     Attributes:
@@ -52,6 +54,11 @@ class Fit:
     seed: int
     compile_seconds: float
     evaluation: Finder | None = None
+
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{key} {value:.4g}" for key, value in (self.test or self.train).items())
+        part = "test" if self.test else "training"
+        return f"Fit({name_of(self.rule)}, {len(self.history)} epochs, seed {self.seed}: {part} {scores})"
 
     @property
     def finder(self) -> Finder:

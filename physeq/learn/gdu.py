@@ -16,6 +16,7 @@ from physeq.compile.mass import diagonal_mass
 from physeq.errors import InternalError, ModelError
 from physeq.learn.continual import ContinualRule, Trajectory
 from physeq.learn.rule import Params
+from physeq.shown import Shown
 from physeq.solve import EulerSteps, FixedPoint, Inside
 
 
@@ -35,6 +36,9 @@ class UpdateCurve:
     updates: np.ndarray
     gradients: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"UpdateCurve({self.size} entries, {len(self.difference)} steps: relative {self.relative:.3g})"
+
     @property
     def relative(self) -> float:
         """√Σ_t difference² / √Σ_t reference²."""
@@ -43,7 +47,7 @@ class UpdateCurve:
 
 
 @dataclass(frozen=True, eq=False)
-class GradientDescendingUpdates:
+class GradientDescendingUpdates(Shown):
     """What `gradient_descending_updates` found.
 
     Attributes:
@@ -57,6 +61,10 @@ class GradientDescendingUpdates:
     beta: float
     rates: Mapping[str, float]
     steps: int
+
+    def __repr__(self) -> str:
+        curves = len(self.neurons) + len(self.synapses)
+        return f"GradientDescendingUpdates({curves} quantities, {self.steps} steps, beta={self.beta:.3g})"
 
     def relative(self, kind: str) -> float:
         """The relative root mean square over all entries of all "neurons" or "synapses"."""

@@ -17,6 +17,7 @@ from physeq.learn.order import fitted_ratio
 from physeq.learn.setting import Setting
 from physeq.learn.singularity import POINTS, Singularity
 from physeq.learn.tight import flat_trainable, settled
+from physeq.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class PointsAudit:
 
 
 @dataclass(frozen=True)
-class HolomorphicAudit:
+class HolomorphicAudit(Shown):
     """A circle of nudges at one radius.
 
     Attributes:

@@ -14,6 +14,7 @@ from physeq.errors import SolveError
 from physeq.learn.holomorphic_ep import HolomorphicEP, beside, on_circle
 from physeq.learn.rule import Params, require_cost, require_holomorphic
 from physeq.learn.tight import CIRCLE_FINDER, free_state, nudge_scale
+from physeq.shown import Shown
 from physeq.solve.finder import Finder, flatten
 from physeq.solve.result import Outcome, State
 
@@ -27,7 +28,7 @@ _BEYOND = 1e8
 
 
 @dataclass(frozen=True)
-class Singularity:
+class Singularity(Shown):
     """The distance R from β = 0 to the nearest singularity of s^β, and what follows for nudging.
 
     Attributes:
@@ -41,6 +42,9 @@ class Singularity:
     radius: float
     distances: tuple[float, ...]
     circle: float
+
+    def __repr__(self) -> str:
+        return f"Singularity(distance={self.distance:.6g}, radius={self.radius:.6g}, {len(self.distances)} samples)"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; an infinite distance is None."""

@@ -17,11 +17,12 @@ from physeq.learn.convergence import Followed, followed
 from physeq.learn.holomorphic_ep import HolomorphicEP, beside, on_circle
 from physeq.learn.response import ResponseRule
 from physeq.learn.rule import LearningRule, Params, require_cost, require_holomorphic
+from physeq.shown import Shown
 from physeq.solve.finder import Finder
 
 
 @dataclass(frozen=True, eq=False)
-class StabilityMap:
+class StabilityMap(Shown):
     """A square of the complex β plane.
 
     Attributes:
@@ -35,6 +36,9 @@ class StabilityMap:
     residual: np.ndarray
     settled: np.ndarray
     displacement: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"StabilityMap({int(self.settled.sum())} of {self.settled.size} nudges settle)"
 
 
 def stability_map(

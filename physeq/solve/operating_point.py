@@ -11,10 +11,11 @@ from jaxtyping import Array
 
 from physeq.compile.motion import BoundMotion, Motion, State
 from physeq.compile.motion_observe import names, observe, quantity
+from physeq.shown import Shown
 from physeq.solve.rest import SparseNewton, steady
 
 
-class Rest(eqx.Module):
+class Rest(Shown, eqx.Module):
     """A state in which nothing changes, f(t, y) = 0. `rest["R1.i"]` is a quantity by name.
 
     Attributes:
@@ -31,6 +32,9 @@ class Rest(eqx.Module):
     residual: Array
     steps: Array
     converged: Array
+
+    def __repr__(self) -> str:
+        return f"Rest({self.bound.layout.system.name!r}: {self.bound.layout.size} unknowns)"
 
     def __getitem__(self, name: str) -> Array:
         """A quantity: one number, or one per instance of a group or bundle."""

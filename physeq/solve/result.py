@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.errors import SolveError
+from physeq.shown import Shown
 
 State = dict[str, dict[str, Array]]
 
@@ -40,7 +41,7 @@ _REMEDIES = {
 }
 
 
-class Equilibrium(eqx.Module):
+class Equilibrium(Shown, eqx.Module):
     """A solved state with its evidence. Index it like the state: `result["hidden"]["s"]`.
 
     Attributes:
@@ -55,6 +56,12 @@ class Equilibrium(eqx.Module):
     residual: Array
     steps: Array
     outcome: Array
+
+    def __repr__(self) -> str:
+        shapes = [f"{group}.{key} {jnp.shape(x)}" for group, own in self.items() for key, x in own.items()]
+        more = [f"{len(shapes) - 4} more"] if len(shapes) > 4 else []
+        known = "" if is_traced(self) else f"; residual {float(jnp.max(self.residual)):.2g}"
+        return f"Equilibrium({', '.join([*shapes[:4], *more])}{known})"
 
     def __getitem__(self, group: str) -> dict[str, Array]:
         return self.state[group]

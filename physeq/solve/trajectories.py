@@ -12,11 +12,12 @@ from jaxtyping import Array
 from physeq.compile.motion import State
 from physeq.compile.motion_observe import observe, quantity
 from physeq.compile.trajectory_problem import TrajectoryProblem
+from physeq.shown import Shown
 from physeq.solve.rest import rates
 from physeq.solve.trajectory_solver import raise_if_lost
 
 
-class Trajectories(eqx.Module):
+class Trajectories(Shown, eqx.Module):
     """Found trajectories. `found["mass.x"]` is a quantity by name over `times`, for every batch entry.
 
     Attributes:
@@ -34,6 +35,11 @@ class Trajectories(eqx.Module):
     steps: Array
     outcome: Array
     problem: TrajectoryProblem
+
+    def __repr__(self) -> str:
+        *batch, times, size = jnp.shape(self.ys)
+        samples = f"{tuple(batch)} samples, " if batch else ""
+        return f"Trajectories({self.problem.layout.system.name!r}: {samples}{size} unknowns at {times} times)"
 
     def __getitem__(self, name: str) -> Array:
         """A quantity over time: `(*batch, times)` of one node or element, `(*batch, times, instances)` of all.

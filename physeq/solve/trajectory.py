@@ -13,10 +13,11 @@ from jaxtyping import Array
 
 from physeq.compile.motion import BoundMotion, State
 from physeq.compile.motion_observe import Quantity, momentum, names, observe, quantity
+from physeq.shown import Shown
 from physeq.solve.rest import rates
 
 
-class Solution(eqx.Module):
+class Solution(Shown, eqx.Module):
     """A trajectory of a motion. `sol["C1.i"]` is a quantity by name over `sol.ts`, eliminated ones included.
 
     Attributes:
@@ -40,6 +41,10 @@ class Solution(eqx.Module):
     solver: str = eqx.field(static=True)
     dense: Any = None
     event: Array | None = None
+
+    def __repr__(self) -> str:
+        system = self.bound.layout.system.name
+        return f"Solution({system!r}: {self.bound.layout.size} unknowns at {jnp.size(self.ts)} times, {self.solver})"
 
     def __getitem__(self, name: str) -> Array:
         """A quantity over time: `(times,)` for one node or element, `(times, instances)` for all of a group or bundle.

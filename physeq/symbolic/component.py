@@ -10,6 +10,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from physeq.errors import ModelError
+from physeq.shown import Shown
 from physeq.symbolic.functions import ACROSS_OUTPUTS, ELEMENTWISE, NOT_DIFFERENTIABLE, first_function
 from physeq.symbolic.symbols import Coordinate, Parameter, Signal, StateSymbol, Target, Time, drive
 
@@ -26,7 +27,7 @@ class Slot:
 
 
 @dataclass(frozen=True, eq=False)
-class Component:
+class Component(Shown):
     """An element with any number of ports, described by symbolic terms, each optional.
 
     With L = T − V the terms enter d/dt ∂L/∂q̇ − ∂L/∂q + ∂R/∂q̇ = F + λ ∂g/∂q (λ ∂g/∂q̇ for a rate constraint).

@@ -8,6 +8,7 @@ from enum import Enum
 
 import sympy as sp
 
+from physeq.shown import Shown
 from physeq.symbolic.forms import Certificate, PlacementForm
 from physeq.symbolic.functions import NOT_DIFFERENTIABLE, NOT_HOLOMORPHIC, first_function, sigmoid
 from physeq.symbolic.poles import Pole, moves, poles
@@ -34,7 +35,7 @@ class Obstacle:
 
 
 @dataclass(frozen=True, eq=False)
-class Structure:
+class Structure(Shown):
     """Properties of a derived system. True and False are certain; None is undecided from the symbols.
 
     Attributes:
@@ -65,6 +66,12 @@ class Structure:
     bounded: tuple[str, ...]
     autonomous: bool
     constraints: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        words = {True: "{}", False: "not {}", None: "{} undecided"}
+        named = ("conservative", "holomorphic", "linear", "convex", "autonomous")
+        facts = [words[getattr(self, name)].format(name) for name in named]
+        return f"Structure({', '.join([self.system_class.value, *facts])})"
 
     def to_dict(self) -> dict:
         """A JSON-able summary."""

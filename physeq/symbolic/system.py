@@ -12,6 +12,7 @@ import sympy as sp
 
 from physeq.errors import ModelError
 from physeq.graph import OneToOne, Pattern, Topology
+from physeq.shown import Shown
 from physeq.symbolic.component import Component, Node
 from physeq.symbolic.mixing import check_across_outputs
 from physeq.symbolic.place import Clamp, Drive, Feed, NodeSet, Readout, locate_nodes
@@ -44,7 +45,7 @@ class Input:
     size: int
 
 
-class System:
+class System(Shown):
     """Components placed on a topology.
 
     Args:

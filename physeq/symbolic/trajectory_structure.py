@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 import sympy as sp
 
+from physeq.shown import Shown
 from physeq.symbolic.component import Component
 from physeq.symbolic.functions import NOT_HOLOMORPHIC
 from physeq.symbolic.motion import MotionKind
@@ -35,7 +36,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class TrajectoryStructure:
+class TrajectoryStructure(Shown):
     """The properties of a motion that learning rules of trajectories ask for; empty findings mean that it has them.
 
     Attributes:
@@ -67,6 +68,11 @@ class TrajectoryStructure:
     in_time: tuple[Finding, ...]
     without_inertia: tuple[str, ...]
     inputs: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        named = ("conservative", "reciprocal", "time_reversible", "separable", "linear", "driven")
+        facts = [f"{'' if getattr(self, name) else 'not '}{name.replace('_', ' ')}" for name in named]
+        return f"TrajectoryStructure({', '.join(facts)})"
 
     @property
     def conservative(self) -> bool:
