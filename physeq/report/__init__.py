@@ -18,7 +18,6 @@ from .document import Steps as Steps
 from .document import SymbolEntry as SymbolEntry
 from .document import Table as Table
 from .document import Warning as Warning
-from .graph_plot import graph_state as graph_state
 from .network_drawing import network_drawing as network_drawing
 from .notation import symbol_latex as symbol_latex
 from .page import derivation_page as derivation_page

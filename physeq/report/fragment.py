@@ -59,7 +59,7 @@ def markdown_fragment(document: Document) -> str:
     >>> markdown_fragment(Document("x", [Paragraph("one line")]))
     '**x**\\n\\none line\\n'
     """
-    return "\n\n".join([f"**{_escaped(document.title)}**", *(markdown_block(b, 4) for b in document.blocks)]) + "\n"
+    return "\n\n".join([f"**{_escaped(document.title)}**", *(markdown_block(b, 4, None) for b in document.blocks)]) + "\n"
 
 
 def text_fragment(document: Document) -> str:
