@@ -17,7 +17,15 @@ author = "the physeq developers"
 copyright = author
 release = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_nb", "mathml", "plain_docstrings", "components"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "myst_nb",
+    "mathml",
+    "plain_docstrings",
+    "components",
+    "gallery",
+]
 exclude_patterns = ["_build", "_ext"]
 
 # Mathematics: TeX in the sources, MathML in the pages (docs/_ext/mathml.py).
@@ -46,6 +54,6 @@ autodoc_default_options = {"members": True, "imported-members": True}
 html_theme = "furo"
 html_title = f"physeq {release}"
 html_static_path = ["_static"]
-html_css_files = ["mathml.css"]
+html_css_files = ["site.css", "gallery.css"]
 html_copy_source = False
 html_show_sourcelink = False
