@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from physeq.report._layout import anchor
 from physeq.report._style import STYLE
-from physeq.report.page import counted
+from physeq.report._words import counted
 from physeq.report.rule_pages import by_reason
 
 if TYPE_CHECKING:

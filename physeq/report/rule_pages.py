@@ -6,26 +6,19 @@ that a symbol means the same on all pages of a variant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from physeq.report._check import expressions, symbols_of
-from physeq.report._in_time import in_time
+from physeq.report._citations import citations, source_section
 from physeq.report._learning import learning
-from physeq.report._messages import messages
-from physeq.report._motion import has_steady_form, motion, totals
+from physeq.report._motion import has_steady_form
 from physeq.report._naming import Names
-from physeq.report._steady import energy_section, steady
-from physeq.report._structure_table import structure_section
-from physeq.report._system import components_section, system_section
-from physeq.report._trajectory_action import cost_section, lagrangian_section, nudged_section
-from physeq.report._trajectory_boundary import boundary_section
+from physeq.report._physics import finished, physics_of_equilibria, physics_of_trajectories
+from physeq.report._trajectory_action import nudged_section
 from physeq.report._trajectory_learning import trajectory_learning
 from physeq.report._words import rule_words
 from physeq.report.document import Block, Bullets, Code, Document, Note, Paragraph, Section, Table
-from physeq.report.page import summary_line
-from physeq.report.trajectory_page import motion_structure_section, trajectory_summary_line
 from physeq.symbolic.derivation import Derivation
 
 
@@ -61,8 +54,8 @@ def rule_pages(
     ...                     cost=(pq.electrical.v - pq.target("y")) ** 2 / 2)
     >>> rules = {"equilibrium-propagation": pq.EquilibriumPropagation()}
     >>> pages = rule_pages("A network", network.derive(), rules, {"some-rule": "it needs more"}, {})
-    >>> [section.title for section in pages.system.blocks[-2:]]
-    ['Rules that hold', 'Refused rules']
+    >>> [section.title for section in pages.system.blocks[-3:]]
+    ['Rules that hold', 'Refused rules', 'How to cite']
     >>> pages.rules["equilibrium-propagation"].title
     'A network: equilibrium propagation'
     """
@@ -71,23 +64,13 @@ def rule_pages(
         reason = "nodes of one group differ in their unknown, see the steady state"
         refused = {**refused, **dict.fromkeys(rules, reason)}
         rules = {}
-    blocks: list[Block] = [
-        Paragraph(summary_line(derivation)),
-        system_section(names),
-        components_section(names),
-        energy_section(names, totals(names)),
-        motion(names),
-        *in_time(names),
-        steady(names),
-        messages(names),
-        structure_section(names),
-        *_rule_sections(rules, refused, sources),
-    ]
+    physics = physics_of_equilibria(names)
+    blocks = [*physics.before, *physics.after, *_rule_sections(rules, refused, sources)]
     pages = {}
     for name, rule in rules.items():
         own = names.fork()
         pages[name] = _rule_page(title, own, name, rule, [learning(own, rule)], sources)
-    return RulePages(_document(title, names, blocks), pages, refused)
+    return RulePages(finished(title, names, blocks), pages, refused)
 
 
 def trajectory_rule_pages(
@@ -112,24 +95,14 @@ def trajectory_rule_pages(
     'Learning: Lagrangian EP'
     """
     names = Names(derivation)
-    blocks: list[Block] = [
-        Paragraph(trajectory_summary_line(model)),
-        system_section(names),
-        components_section(names),
-        lagrangian_section(names, model),
-        cost_section(names, model),
-        boundary_section(names, model),
-        motion(names),
-        *in_time(names),
-        motion_structure_section(model),
-        *_rule_sections(rules, refused, sources),
-    ]
+    physics = physics_of_trajectories(names, model)
+    blocks = [*physics.before, *physics.after, *_rule_sections(rules, refused, sources)]
     pages = {}
     for name, rule in rules.items():
         own = names.fork()
         sections = [*nudged_section(own, model, rule), trajectory_learning(own, model, rule)]
         pages[name] = _rule_page(title, own, name, rule, sections, sources)
-    return RulePages(_document(title, names, blocks), pages, refused)
+    return RulePages(finished(title, names, blocks), pages, refused)
 
 
 def _rule_sections(rules: Mapping[str, Any], refused: Mapping[str, str], sources: Mapping[str, str]) -> list[Block]:
@@ -141,9 +114,7 @@ def _rule_sections(rules: Mapping[str, Any], refused: Mapping[str, str], sources
     if refused:
         rows = [[_listed(names), reason] for reason, names in by_reason(refused).items()]
         sections.append(Section("Refused rules", [Table(["Rule", "Why"], rows)]))
-    if sources:
-        rows = [[Code(name), text] for name, text in sources.items()]
-        sections.append(Section("How to cite the rules", [Table(["Rule", "Source"], rows)]))
+    sections += citations(sources)
     return sections
 
 
@@ -164,17 +135,11 @@ def _listed(names: list[str]) -> list:
 
 
 def _rule_page(
-    title: str, names: Names, name: str, rule: Any, sections: list[Section], sources: Mapping[str, str]
+    title: str, names: Names, name: str, rule: Any, sections: Sequence[Section], sources: Mapping[str, str]
 ) -> Document:
     text: list = ["The update of every parameter by ", Code(name), ". The system, its terms and its motion are on the "]
     text.append("page of the system, in the same symbols; what is called above is there.")
     blocks: list[Block] = [Paragraph(text), *sections]
     if name in sources:
-        blocks.append(Section("Source", [Paragraph(sources[name])]))
-    return _document(f"{title}: {rule_words(type(rule).__name__)}", names, blocks)
-
-
-def _document(title: str, names: Names, blocks: list[Block]) -> Document:
-    draft = Document(title, blocks)
-    used = [symbol for expr in expressions(draft) for symbol in (*symbols_of(expr), *names.functions(expr))]
-    return replace(draft, symbols=names.entries(used))
+        blocks.append(source_section(sources[name]))
+    return finished(f"{title}: {rule_words(type(rule).__name__)}", names, blocks)
