@@ -13,6 +13,7 @@ from physeq.learn import (
 )
 from physeq.registry import build, registry
 from physeq.report import refusal, trajectory_refusal
+from physeq.report.rule_pages import RulePages, rule_pages, trajectory_rule_pages
 from physeq.solve import EulerSteps, FixedPoint, NodeDescent
 
 
@@ -62,6 +63,28 @@ def rules_of_trajectories(model: Any) -> DocumentedRules:
     return _sorted_out(asked)
 
 
+def pages_of(title: str, derivation: Any, trajectories: Any = None) -> RulePages:
+    """The pages of a system and of all rules that hold for it, not yet held against the compiled model.
+
+    Args:
+        title: of the page of the physics.
+        derivation: what `derive` found.
+        trajectories: `System.trajectories(...)`, where these are what is learned.
+
+    >>> import physeq as pq
+    >>> network = pq.System(pq.complete(4), edges=pq.electrical.resistor(), ground=0, inputs=[1], outputs=[2],
+    ...                     cost=(pq.electrical.v - pq.target("y")) ** 2 / 2)
+    >>> pages_of("A network", network.derive()).rules["dyadic-ep"].title
+    'A network: dyadic EP'
+    """
+    if trajectories is None:
+        found = rules_of_equilibria(derivation)
+        return rule_pages(title, derivation, found.admitted, found.refused, _sources(found.admitted))
+    found = rules_of_trajectories(trajectories)
+    texts = _sources(found.admitted)
+    return trajectory_rule_pages(title, trajectories, derivation, found.admitted, found.refused, texts)
+
+
 def fitting(rule: Any, derivation: Any) -> Any:
     """A rule with other finders where its own do not fit: a descent or steps of the dynamics.
 
@@ -87,6 +110,11 @@ def source(rule: type) -> str | None:
     _, found, after = (rule.__doc__ or "").partition("Source: ")
     paragraph = after.split("\n\n")[0]
     return " ".join(paragraph.split()) if found else None
+
+
+def _sources(rules: Mapping[str, Any]) -> dict[str, str]:
+    found = {name: source(type(rule)) for name, rule in rules.items()}
+    return {name: text for name, text in found.items() if text is not None}
 
 
 _THROUGH_TIME = "backpropagation-through-time"

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from physeq.documented_rules import rules_of_equilibria, rules_of_trajectories, source
+from physeq.documented_rules import pages_of
 from physeq.errors import ModelError, PhyseqError
 from physeq.loading import LoadedSystem
 from physeq.page_verification import with_verification
 from physeq.report.drawing_svg import svg_file
 from physeq.report.html import write as html_page
-from physeq.report.rule_pages import RulePages, rule_pages, trajectory_rule_pages
+from physeq.report.rule_pages import RulePages
 from physeq.site_folder import SiteFolder
 from physeq.site_index import index_page
 from physeq.variant import Variant
@@ -136,18 +136,9 @@ def _write_variant(title: str, variant: Variant, folder: SiteFolder, place: str)
 def _documents(title: str, system: Any, variant: Variant) -> RulePages:
     if variant.trajectories is None:
         derivation = system.derive()
-        found = rules_of_equilibria(derivation)
-        pages = rule_pages(title, derivation, found.admitted, found.refused, _sources(found.admitted))
-        return with_verification(pages, variant, derivation)
+        return with_verification(pages_of(title, derivation), variant, derivation)
     model = variant.trajectories(system)
-    found = rules_of_trajectories(model)
-    sources = _sources(found.admitted)
-    return trajectory_rule_pages(title, model, model.derived(), found.admitted, found.refused, sources)
-
-
-def _sources(rules: Mapping[str, Any]) -> dict[str, str]:
-    found = {name: source(type(rule)) for name, rule in rules.items()}
-    return {name: text for name, text in found.items() if text is not None}
+    return pages_of(title, model.derived(), model)
 
 
 def _sizes(system: Any) -> tuple[int, int, int]:
