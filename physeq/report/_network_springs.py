@@ -85,13 +85,16 @@ def by_springs(parts: Parts) -> Layout:
                 graph.add_edge(*touched)
     graph.remove_edges_from(list(nx.selfloop_edges(graph)))
     found: dict[Any, Point] = {}
-    left = 0.0
+    left = top = height = 0.0
     for part in nx.connected_components(graph):
         order = sorted(part, key=lambda node: (len(node), node))  # sets have an order that changes from run to run
         places = _unfolded(graph, order, parts)
-        low, high = places.min(axis=0), places.max(axis=0)
-        found.update(zip(order, points(places - [low[0] - left, (low[1] + high[1]) / 2]), strict=True))
-        left += high[0] - low[0] + STEP
+        places -= places.min(axis=0)
+        width, tall = places.max(axis=0)
+        if left and left + width > WIDTH:  # parts stand in lines, as words do
+            left, top, height = 0.0, top + height + STEP, 0.0
+        found.update(zip(order, points(places + [left, top]), strict=True))
+        left, height = left + float(width) + STEP, max(height, float(tall))
     everything = np.array(list(found.values()))
     size = np.maximum(np.ptp(everything, axis=0), 1e-12)
     scale = min(1.0, WIDTH / size[0], HEIGHT / size[1])

@@ -30,7 +30,13 @@ def test_derive_writes_pages(shell, format, start):  # noqa: F811
     assert "a model may print" in printed.stderr and "small:linear" in printed.stderr
     file = shell.folder / "pages" / f"page.{format}"
     silent = shell("derive", "small:smooth", "-o", str(file))
-    assert silent.stdout == "" and file.read_text() == printed.stdout
+    assert silent.stdout == ""
+    beside = {path.name for path in file.parent.iterdir()} - {file.name}
+    if format == "md":  # the file shows its picture, which lies beside it
+        assert beside == {"page-network.svg"} and "](page-network.svg)" in file.read_text()
+        assert ".svg" not in printed.stdout and "picture is in the HTML" in printed.stdout
+    else:
+        assert not beside and file.read_text() == printed.stdout
 
 
 @pytest.mark.parametrize(

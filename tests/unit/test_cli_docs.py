@@ -1,5 +1,7 @@
 """`physeq docs`: files, links, refusals, symbols and repeatability of the site it writes."""
 
+import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,7 +10,6 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from cli_runner import shell  # noqa: F401 - a fixture
 
-import physeq.site as site_module
 from physeq.documented_rules import rules_of_equilibria, source
 from physeq.errors import InternalError, ModelError
 from physeq.learn import TrajectoryRule
@@ -17,6 +18,7 @@ from physeq.registry import registry
 from physeq.report import Document, Math, Paragraph
 from physeq.report.rule_pages import by_reason, rule_pages
 from physeq.site import build_site
+from physeq.site_folder import LIST, SiteFolder
 
 SWING = """
 import physeq as pq
@@ -80,9 +82,11 @@ def test_the_site_is_whole(built):
     }
     pages = [page for variants in said["systems"].values() for one in variants.values() for page in one["pages"]]
     on_disk = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    pictures = {str(path.relative_to(folder)) for path in folder.rglob("network.svg")}
-    assert len(pages) == len(set(pages)) and on_disk == {"index.html", *pages, *pictures}
-    assert len(pictures) == 3
+    pictures = [file for variants in said["systems"].values() for one in variants.values() for file in one["pictures"]]
+    assert len(pages) == len(set(pages)) and on_disk == {"index.html", LIST, *pages, *pictures}
+    assert sorted(Path(file).name for file in pictures) == ["network-small.svg"] * 3 + ["network.svg"] * 3
+    assert "](network.svg)" in (folder / "swing/damped/page.md").read_text()
+    assert "<figure>" in (folder / "swing/damped/index.html").read_text()
     assert all((folder / page).read_text().strip() for page in pages)
     assert {Path(page).suffix for page in pages} == {".html", ".md", ".tex"}
     damped = said["systems"]["swing"]["damped"]
@@ -102,15 +106,14 @@ def _all_links_resolve(folder: Path) -> None:
         assert not page.tags & {"script", "link", "iframe", "object", "embed"}
         assert len(page.identifiers) == len(set(page.identifiers)), path
         for address in page.addresses:
-            if address.startswith("data:image/svg+xml;base64,"):
-                continue
             parts = urlsplit(address)
             assert not parts.scheme and not parts.netloc, (path, address)
             aim = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             assert aim.is_file(), (path, address)
             assert not parts.fragment or parts.fragment in parsed[aim].identifiers, (path, address)
             followed.add(aim)
-    assert followed == set(parsed)  # every page is reached
+    small = {path.resolve() for path in folder.rglob("network-small.svg")}
+    assert followed == {*parsed, *small}  # every page is reached
 
 
 def test_every_rule_of_its_kind_holds_or_is_refused_with_a_reason(built):
@@ -180,15 +183,64 @@ def test_the_page_of_a_rule_does_not_depend_on_other_rules(shell):  # noqa: F811
         assert alone.rules[name] == together.rules[name]
 
 
-def test_without_matplotlib_there_is_no_picture(shell, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(site_module.importlib.util, "find_spec", lambda name: None)
-    system = load_system("small:linear")
-    (shell.folder / "out/small/linear").mkdir(parents=True)
-    (shell.folder / "out/small/linear/network.svg").write_text("old")
-    build_site([system], shell.folder / "out")
-    assert not list(shell.folder.rglob("*.svg"))
-    assert "<img" not in (shell.folder / "out/small/linear/index.html").read_text()
-    assert "network.svg" not in (shell.folder / "out/small/linear/page.md").read_text()
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_an_earlier_build_wrote_goes_and_other_files_stay(shell):  # noqa: F811
+    swing(shell.folder)
+    folder = shell.folder / "out"
+    build_site([load_system("small:linear"), load_system("swing:no learning")], folder)
+    (folder / "mine.html").write_text("mine")
+    (folder / "swing/no learning/notes.md").write_text("mine")
+    changed = folder / "swing/no learning/page.tex"
+    changed.write_text(changed.read_text() + "% my remark\n")
+    (folder / "small/linear/coupled-learning.md").unlink()
+    before = files(folder / "small")
+    build_site([load_system("small:linear")], folder)
+    assert files(folder / "small") == before | {"linear/coupled-learning.md"}
+    assert (
+        files(folder / "swing") == {"no learning/notes.md", "no learning/page.tex"} and (folder / "mine.html").is_file()
+    )
+    build_site([load_system("swing:no learning")], folder)
+    assert not (folder / "small").exists() and (folder / "swing/no learning/index.html").is_file()
+    assert set(json.loads((folder / LIST).read_text())["files"]) == files(folder) - {LIST, "mine.html"} - {
+        "swing/no learning/notes.md"
+    }
+
+
+def test_nothing_outside_the_folder_is_deleted(shell):  # noqa: F811
+    folder, outside = shell.folder / "out", shell.folder / "outside"
+    outside.mkdir()
+    digest = hashlib.sha256(b"mine").hexdigest()
+    for place in (outside / "a.md", shell.folder / "b.md"):
+        place.write_text("mine")
+    folder.mkdir()
+    (folder / "link").symlink_to(outside)
+    (folder / "c.md").symlink_to(outside / "a.md")
+    (folder / "d.md").write_text("mine")
+    names = ["link/a.md", "c.md", "../b.md", str(shell.folder / "b.md"), "d.md", ".", ""]
+    (folder / LIST).write_text(json.dumps({"schema": 1, "files": dict.fromkeys(names, digest)}))
+    with SiteFolder(folder) as site:
+        site.write("new.md", "new")
+    assert files(folder) == {LIST, "new.md", "c.md"} and (folder / "link").is_symlink()
+    assert (outside / "a.md").read_text() == (shell.folder / "b.md").read_text() == "mine"
+
+
+def test_a_build_that_fails_deletes_nothing_and_remembers_all(shell):  # noqa: F811
+    folder = shell.folder / "out"
+    with SiteFolder(folder) as site:
+        site.write("a.md", "first")
+    with pytest.raises(ValueError, match="stop"), SiteFolder(folder) as site:
+        site.write("b.md", "second")
+        raise ValueError("stop")
+    assert files(folder) == {LIST, "a.md", "b.md"}
+    with SiteFolder(folder) as site:
+        site.write("c.md", "third")
+    assert files(folder) == {LIST, "c.md"}
+    (folder / LIST).write_text("{}")
+    assert "is no list of what an earlier build wrote" in shell("docs", "small:linear", "-o", "out", status=1).stderr
+    assert files(folder) == {LIST, "c.md"}
 
 
 def test_sources_are_whole_sentences_of_the_docstrings():
