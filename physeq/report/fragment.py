@@ -59,7 +59,8 @@ def markdown_fragment(document: Document) -> str:
     >>> markdown_fragment(Document("x", [Paragraph("one line")]))
     '**x**\\n\\none line\\n'
     """
-    return "\n\n".join([f"**{_escaped(document.title)}**", *(markdown_block(b, 4, None) for b in document.blocks)]) + "\n"
+    blocks = [markdown_block(block, 4, None) for block in document.blocks]
+    return "\n\n".join([f"**{_escaped(document.title)}**", *blocks]) + "\n"
 
 
 def text_fragment(document: Document) -> str:
