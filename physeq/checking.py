@@ -146,7 +146,7 @@ def check_variant(
         structure = system.derive().structure.to_dict()
         if variant.trajectories is not None:
             return _check_trajectories(name, variant, system, structure, rules, limits, seed)
-        if structure["constraints"] or not structure["autonomous"]:
+        if structure["constraints"] or not structure["autonomous"] or _floats(system):
             return VariantCheck(name, structure, None, (), limits, motion=motion_difference(system, seed))
         model = system.compile()
         params = model.init_parameters(jax.random.key(seed))
@@ -164,6 +164,17 @@ def check_variant(
     except PhyseqError:  # no free equilibrium from which to tell
         size = None
     return VariantCheck(name, structure, found, audits, limits, antisymmetry=size)
+
+
+def _floats(system: System) -> bool:
+    """Whether a system without a cost has no isolated steady state, so that its motion is all there is."""
+    if system.cost is not None:
+        return False
+    try:
+        system.compile()
+    except ModelError:
+        return True
+    return False
 
 
 def _check_trajectories(name, variant, system, structure, rules, limits, seed) -> VariantCheck:

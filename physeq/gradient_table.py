@@ -94,11 +94,13 @@ def variant_record(found: VariantCheck, seconds: float) -> dict[str, Any]:
         exact = found.consistency.implicit_vs_finite_differences
     elif found.trajectories is not None:
         exact = found.trajectories.adjoint
+    learns = any(one.admissible for one in found.audits)
+    steady = None if found.consistency is None else found.consistency.force_vs_autodiff
     return {
-        "kind": "equilibria" if found.consistency is not None else "motion" if found.trajectories is None else "paths",
-        "motion": found.motion,
+        "kind": "motion" if not learns else "equilibria" if found.trajectories is None else "paths",
+        "motion": found.motion if found.motion is not None else steady,
         "exact": exact,
-        "rules": [_rule_record(found, one) for one in found.audits],
+        "rules": [_rule_record(found, one) for one in found.audits] if learns else [],
         "faults": list(found.faults),
         "error": found.error,
         "seconds": round(seconds, 1),

@@ -128,15 +128,18 @@ def _legend(record: Mapping[str, Any]) -> str:
 
 
 def _remarks(variants: Variants) -> Iterator[str]:
-    """Reasons, one line per rule and reason."""
+    """Reasons, one line for all rules that share it."""
     for title, key in (("Refused", "refused"), ("Biased", "bias"), ("Outside the limits", "fault")):
-        reasons: dict[tuple[str, str], list[str]] = {}
+        places: dict[tuple[str, str], list[str]] = {}
         for name, found in variants.items():
             for one in found["rules"]:
                 if one[key] and (key == "refused" or not one["refused"]):
-                    reasons.setdefault((short(one), one[key]), []).append(name)
+                    places.setdefault((one[key], short(one)), []).append(name)
+        reasons: dict[tuple[str, str], list[str]] = {}
+        for (why, rule), names in places.items():
+            reasons.setdefault((why, ", ".join(names)), []).append(rule)
         if reasons:
-            lines = [f"- {rule} ({', '.join(names)}): {why}" for (rule, why), names in reasons.items()]
+            lines = [f"- {'; '.join(rules)} ({names}): {why}" for (why, names), rules in reasons.items()]
             yield f"### {title}\n\n" + "\n".join(lines)
     others = sorted({(short(o), o["objective"]) for v in variants.values() for o in v["rules"] if not o["refused"]})
     lines = [f"- {rule}: {objective}" for rule, objective in others if objective != "cost"]
@@ -151,7 +154,7 @@ def _moving(record: Mapping[str, Any]) -> Iterator[str]:
     variants = _of_kind(record, "motion")
     if not variants:
         return
-    lines = ["| system | derived ∂f/∂y against automatic differentiation |", "|---|---|"]
+    lines = ["| system | derived forces, or their Jacobian, against automatic differentiation |", "|---|---|"]
     for name, found in variants.items():
         value = "not compared" if found["motion"] is None else f"{found['motion']:.0e}"
         lines.append(f"| {_heading(name)} | {value if found['error'] is None else found['error']} |")
@@ -168,8 +171,7 @@ def _made_with(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_kind(record: Mapping[str, Any], kind: str) -> dict[str, Mapping[str, Any]]:
-    found = {name: v for name, v in record["variants"].items() if v["kind"] == kind and (v["rules"] or v["error"])}
-    return dict(sorted(found.items()))
+    return dict(sorted((name, v) for name, v in record["variants"].items() if v["kind"] == kind))
 
 
 def _in_tables(variants: Variants) -> Iterator[Variants]:

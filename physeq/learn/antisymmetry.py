@@ -107,12 +107,17 @@ def jacobian_products(problem: Any, free: State, epsilon: State) -> tuple[State,
 
 
 def antisymmetry_penalty(problem: Any, free: State, key: Array, samples: int) -> Params:
-    """∂/∂θ of the batch mean of E_ε[‖Jε‖² − εᵀJ²ε] = 2‖A‖_F², with J = ∂f/∂x at a state that is held fixed.
+    """∂/∂θ of the batch mean of E_ε[‖Jε‖² − εᵀJ²ε] = 2‖A‖_F², with J = ∂f/∂x at a state that is held fixed."""
+    return penalty_along(problem, free, directions(problem, free, key, samples))
+
+
+def penalty_along(problem: Any, free: State, epsilon: State) -> Params:
+    """∂/∂θ of the mean of ‖Jε‖² − εᵀJ²ε over the batch and over directions ε with a leading axis.
 
     With v = Jε and u = Jᵀε, taken as constants, the derivative is that of (2v − u)ᵀJε − εᵀJv: two directional
     derivatives, along ε and v, of Σ_i λ_i ∂f_i/∂θ.
     """
-    epsilon, along, back = jacobian_products(problem, free, directions(problem, free, key, samples))
+    epsilon, along, back = jacobian_products(problem, free, epsilon)
     wide = jax.tree.map(lambda x, e: jnp.broadcast_to(x, e.shape), free, epsilon)
 
     def change(cotangent: State, direction: State) -> Params:

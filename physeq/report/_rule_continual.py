@@ -146,13 +146,19 @@ def _rates(names: Names, rule: Any) -> Table:
 # ---- steps -----------------------------------------------------------------------------------------------------------
 
 
-def at_step(names: Names, form: PlacementForm, expr: sp.Expr, time: sp.Expr) -> sp.Expr:
-    """A component's expression with its unknowns and trained parameters as they are at a step."""
-    moving: list[sp.Symbol] = [p for p in form.placement.component.parameters if p.trainable]
-    moving += [
-        x for slot, x in form.unknowns.items() if form.placement.group_of(slot.port) not in names.derivation.held
-    ]
-    return expr.xreplace({x: At(x, time) for x in moving})
+def at_step(
+    names: Names, form: PlacementForm, expr: sp.Expr, time: sp.Expr, parameters: sp.Expr | None = None
+) -> sp.Expr:
+    """A component's expression with its unknowns and trained parameters as they are at a step.
+
+    The parameters are those of the step `parameters` where that is another one.
+    """
+    when = time if parameters is None else parameters
+    marked: dict[sp.Symbol, sp.Expr] = {p: At(p, when) for p in form.placement.component.parameters if p.trainable}
+    for slot, x in form.unknowns.items():
+        if form.placement.group_of(slot.port) not in names.derivation.held:
+            marked[x] = At(x, time)
+    return expr.xreplace(marked)
 
 
 def _difference(body: sp.Expr, old: sp.Expr, new: sp.Expr, at) -> sp.Expr:
@@ -170,7 +176,7 @@ def _energy_step(names: Names, form: PlacementForm, p: Parameter) -> Iterator[Bl
     t, last, slope = step(names), _length(names), form.parameter_derivative(p)
 
     def at(expr: sp.Expr, time: sp.Expr) -> sp.Expr:
-        return at_step(names, form, expr, time)
+        return at_step(names, form, expr, time, t)  # what a step tells a parameter is measured before it moves
 
     yield _step(names, form, p, of_elements(names, form, p, _difference(slope, t, t + 1, at)), -1)
     trainable = {q for q in form.placement.component.parameters if q.trainable}
@@ -230,6 +236,6 @@ def _response_step(names: Names, form: PlacementForm, p: Parameter, weigh: Weigh
     body = weighed_force(names, form, p, weigh, lambda f, expr: at_step(names, f, expr, t))
     yield _step(names, form, p, body, 1)
     # Where ∂f/∂p stays what it is during the phase, the steps add up to the whole displacement.
-    still = sp.Add(*(sp.diff(derivative, weight) for weight in response_symbols(form).values()))
-    if plain and not p.bounded and at_step(names, form, still, t) == still:
+    slopes = [sp.diff(derivative, weight) for weight in response_symbols(form).values()]
+    if plain and not p.bounded and all(at_step(names, form, slope, t) == slope for slope in slopes):
         yield _over_phase(names, form, p, body.xreplace({t + 1: last}).xreplace({t: sp.S.Zero}), 1)
