@@ -93,7 +93,7 @@ def by_springs(parts: Parts) -> Layout:
         width, tall = places.max(axis=0)
         if left and left + width > WIDTH:  # parts stand in lines, as words do
             left, top, height = 0.0, top + height + STEP, 0.0
-        found.update(zip(order, points(places + [left, top]), strict=True))
+        found.update(zip(order, points(places + np.array([left, top])), strict=True))
         left, height = left + float(width) + STEP, max(height, float(tall))
     everything = np.array(list(found.values()))
     size = np.maximum(np.ptp(everything, axis=0), 1e-12)
@@ -118,7 +118,7 @@ def _unfolded(graph: nx.Graph, order: list, parts: Parts) -> np.ndarray:
     lengths = np.linalg.norm(places[ends[:, 0]] - places[ends[:, 1]], axis=1)
     wanted = (7.0 if len(order) <= _FEW else 5.0) * RADIUS
     places *= max(STEP / np.median(lengths), min(wanted / nearest(places), 2.2 * STEP / np.median(lengths)))
-    return _pushed_apart(_turned(places, order, parts))
+    return _turned(places, order, parts)
 
 
 def _settled(ends: np.ndarray, count: int) -> np.ndarray:
@@ -139,7 +139,8 @@ def _settled(ends: np.ndarray, count: int) -> np.ndarray:
 def _starts(ends: np.ndarray, count: int) -> Iterator[np.ndarray]:
     """A circle in the order of the nodes, no crossings where that is possible, and the slow modes of the graph."""
     angles = 2 * np.pi * np.arange(count) / count
-    yield np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    yield circle
     graph = nx.Graph()
     graph.add_nodes_from(range(count))
     graph.add_edges_from(ends.tolist())
@@ -147,7 +148,8 @@ def _starts(ends: np.ndarray, count: int) -> Iterator[np.ndarray]:
         found = nx.planar_layout(graph)
         yield np.array([found[node] for node in graph])
     laplacian = nx.laplacian_matrix(graph).toarray().astype(float)
-    yield np.linalg.eigh(laplacian)[1][:, 1:3]
+    # Nodes with the same neighbours are in the same place in all slow modes, and springs would leave them there.
+    yield np.linalg.eigh(laplacian)[1][:, 1:3] + 0.02 * circle
 
 
 def _at_rest(ways: np.ndarray, start: np.ndarray) -> np.ndarray:
@@ -190,21 +192,4 @@ def _turned(places: np.ndarray, order: list, parts: Parts) -> np.ndarray:
         lean = float(centred @ places[:, axis]) if np.any(centred) else float(places[0, axis]) * (-1) ** (axis + 1)
         if lean < 0:
             places[:, axis] *= -1
-    return places
-
-
-def _pushed_apart(places: np.ndarray) -> np.ndarray:
-    """Nodes that would touch, moved away from each other."""
-    least = 3.2 * RADIUS
-    for _ in range(200):
-        apart = places[:, None] - places[None]
-        gaps = np.linalg.norm(apart, axis=2)
-        np.fill_diagonal(gaps, np.inf)
-        if gaps.min() >= least - 0.1:
-            break
-        # Nodes in the same place part along a direction that depends on their numbers alone.
-        angles = np.subtract.outer(np.arange(len(places)), np.arange(len(places))) * 2.4
-        some = np.stack([np.cos(angles), np.sin(angles)], axis=2) * np.sign(angles)[..., None]
-        way = np.where(gaps[..., None] > 1e-9, apart / np.maximum(gaps, 1e-9)[..., None], some)
-        places = places + (0.5 * np.clip(least - gaps, 0.0, None)[..., None] * way).sum(axis=1) * 0.5
     return places

@@ -233,6 +233,11 @@ def test_given_places_are_kept_and_closed_boundaries_shown():
     scale = found[-1, 0] / wanted[-1, 0]
     assert found == pytest.approx(scale * wanted) and scale > 30
     assert len(edges(drawing)) == 24 + 7  # an edge that closes an axis is drawn as two halves
+    halves = [np.array(line.points) for line in edges(drawing)]
+    short = [line for line in halves if np.linalg.norm(line[1] - line[0]) < 0.9 * scale]
+    assert len(short) == 14 and [np.linalg.norm(line[1] - line[0]) for line in short] == pytest.approx(
+        [0.45 * scale] * 14
+    )
     assert "continues on the opposite side" in texts(drawing)
     small = network_drawing(pq.System(pq.lattice(5, periodic=True), edges=RESISTOR, ground=[0]))
     (around,) = [mark for mark in edges(small) if len(mark.points) == 3]  # it leaves the nodes between its ends aside
@@ -252,7 +257,7 @@ def test_a_ladder_stands_over_its_ground():
 
 GRAPHS = {
     "star": nx.star_graph(25),
-    "bipartite": nx.complete_bipartite_graph(2, 20),
+    "bipartite": nx.complete_bipartite_graph(3, 16),
     "complete": nx.complete_graph(9),
     "parts": nx.disjoint_union_all([nx.cycle_graph(4), nx.path_graph(3), nx.empty_graph(12), nx.complete_graph(4)]),
     "grid": nx.convert_node_labels_to_integers(nx.grid_2d_graph(5, 6)),
