@@ -35,6 +35,12 @@ def software_entry() -> str:
     """An entry for physeq, with its version."""
     from physeq import __version__  # late: the package is being imported when this module is
 
-    title = "{physeq: physical systems that learn, from symbols to simulators and learning rules}"
-    fields = ["  author = {{The physeq developers}},", f"  title = {{{title}}},", f"  version = {{{__version__}}},"]
-    return "\n".join(["@software{physeq,", *fields, "}"])
+    return "\n".join(
+        [
+            "@software{physeq,",
+            "  author = {{The physeq developers}},",
+            "  title = {{physeq: physical systems that learn, from symbols to learning rules}},",
+            f"  version = {{{__version__}}},",
+            "}",
+        ]
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from textwrap import wrap
 
 from physeq.report._bibliography import PAPERS
 
@@ -74,7 +75,9 @@ class Reference:
         }
         kind = "article" if self.journal or self.eprint else "misc"
         lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
-        return "\n".join([f"@{kind}{{{self.key},", *lines, "}"])
+        # Typed text is not broken by any format.
+        broken = [part for line in lines for part in wrap(line, 76, subsequent_indent="    ", break_on_hyphens=False)]
+        return "\n".join([f"@{kind}{{{self.key},", *broken, "}"])
 
 
 def references(source: str) -> tuple[Reference, ...]:

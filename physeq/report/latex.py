@@ -210,7 +210,8 @@ def _equation(equation: Equation) -> str:
         shown = f"\\begin{{equation*}}\n\\fitted{{{body}}}{tag}\n\\end{{equation*}}"
     else:
         rows = aligned_rows(equation, r"\\", _DISPLAYED)
-        if any(_DISPLAYED.width(row) > _DISPLAYED.longest for row in rows.split(r"\\")):
+        left, *_ = rows.partition("&")
+        if any(_DISPLAYED.width(left + row.partition("&")[2]) > 0.98 * PAGE for row in rows.split(r"\\")):
             rows = f"\\fitted{{\\begin{{aligned}}\n{rows}\n\\end{{aligned}}}}"
             shown = f"\\begin{{equation*}}\n{rows}{tag}\n\\end{{equation*}}"
         else:
