@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import networkx as nx
@@ -56,8 +57,10 @@ def over_rail(parts: Parts) -> Layout | None:
     for node, width in zip(order, wanted, strict=True):
         places[node] = (x + width / 2, 0.0)
         x += width + max(gap - 2 * RADIUS, 1.2 * RADIUS)
-    places[ground] = (min(place[0] for place in places.values()) - 3.2 * RADIUS, 1.5 * STEP)
-    return Layout(places, rail=ground)
+    closest = min((b - a for (a, _), (b, _) in pairwise(places.values())), default=STEP)
+    places[ground] = (min(place[0] for place in places.values()) - 3.2 * RADIUS, 1.4 * STEP)
+    # A letter must have room on what joins two neighbours.
+    return Layout(places, radius=float(np.clip(0.24 * closest, 8.5, RADIUS)), rail=ground)
 
 
 def _chain(graph: nx.Graph, nodes: list[Node]) -> list[Node]:
@@ -79,11 +82,11 @@ def by_springs(parts: Parts) -> Layout:
     graph.add_nodes_from(names(parts))
     for placement in parts.joining:
         for number, touched in enumerate(rows(parts, placement)):
-            if len(touched) > 2:
-                graph.add_edges_from(((placement.name, number, "box"), node) for node in touched)
-            else:
-                graph.add_edge(*touched)
-    graph.remove_edges_from(list(nx.selfloop_edges(graph)))
+            box = (placement.name, number, "box")
+            for ends in [(box, node) for node in touched] if len(touched) > 2 else [touched]:
+                if ends[0] != ends[1]:
+                    elements = graph.get_edge_data(*ends, {"elements": 0})["elements"]
+                    graph.add_edge(*ends, elements=elements + 1)
     found: dict[Any, Point] = {}
     left = top = height = 0.0
     for part in nx.connected_components(graph):
@@ -111,7 +114,8 @@ def _unfolded(graph: nx.Graph, order: list, parts: Parts) -> np.ndarray:
     number = {node: k for k, node in enumerate(order)}
     pairs = sorted((min(number[a], number[b]), max(number[a], number[b])) for a, b in graph.subgraph(order).edges)
     ends = np.array(pairs)
-    places = _settled(ends, len(order))
+    elements = np.array([graph.edges[order[a], order[b]]["elements"] for a, b in pairs])
+    places = _settled(ends, elements, len(order))
     places -= places.mean(axis=0)
     _, _, axes = np.linalg.svd(places, full_matrices=False)
     places = places @ axes.T
@@ -121,18 +125,26 @@ def _unfolded(graph: nx.Graph, order: list, parts: Parts) -> np.ndarray:
     return _turned(places, order, parts)
 
 
-def _settled(ends: np.ndarray, count: int) -> np.ndarray:
-    """Springs find a nearby rest; of several starts the one with the fewest crossings of edges counts."""
+def _settled(ends: np.ndarray, elements: np.ndarray, count: int) -> np.ndarray:
+    """Springs find a nearby rest; of several the one counts in which the fewest elements cross.
+
+    Where pairs of nodes are joined by several elements, springs along these alone may unfold the graph better: the
+    cells of an array, without the source that feeds it.
+    """
     best, least = np.zeros((0, 2)), np.inf
-    ones = np.ones(len(ends))
-    ways = shortest_path(coo_array((ones, ends.T), shape=(count, count)).tocsr(), directed=False, unweighted=True)
-    for start in _starts(ends, count):
-        places = _at_rest(ways, start)
-        crossings = _crossings(ends, places)
-        if crossings < least:
-            best, least = places, crossings
-        if least == 0:
-            break
+    thick = ends[elements == elements.max()]
+    for chosen in [ends] if len(thick) == len(ends) else [ends, thick]:
+        joined = coo_array((np.ones(len(chosen)), chosen.T), shape=(count, count)).tocsr()
+        ways = shortest_path(joined, directed=False, unweighted=True)
+        if not np.isfinite(ways).all():
+            continue
+        for start in _starts(chosen, count):
+            places = _at_rest(ways, start)
+            crossings = _crossings(ends, elements, places)
+            if crossings < least:
+                best, least = places, crossings
+            if least == 0:
+                return best
     return best
 
 
@@ -170,8 +182,8 @@ def _at_rest(ways: np.ndarray, start: np.ndarray) -> np.ndarray:
     return places
 
 
-def _crossings(ends: np.ndarray, places: np.ndarray) -> int:
-    """How many pairs of edges cross, when they are drawn straight."""
+def _crossings(ends: np.ndarray, elements: np.ndarray, places: np.ndarray) -> int:
+    """How many pairs of elements cross, when they are drawn straight."""
     first, second = np.triu_indices(len(ends), 1)
     shared = (ends[first][:, :, None] == ends[second][:, None, :]).any(axis=(1, 2))
     first, second = first[~shared], second[~shared]
@@ -180,7 +192,8 @@ def _crossings(ends: np.ndarray, places: np.ndarray) -> int:
     def left(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
         return (q[:, 0] - p[:, 0]) * (r[:, 1] - p[:, 1]) > (q[:, 1] - p[:, 1]) * (r[:, 0] - p[:, 0])
 
-    return int(((left(a, b, c) != left(a, b, d)) & (left(c, d, a) != left(c, d, b))).sum())
+    crossing = (left(a, b, c) != left(a, b, d)) & (left(c, d, a) != left(c, d, b))
+    return int((elements[first] * elements[second] * crossing).sum())
 
 
 def _turned(places: np.ndarray, order: list, parts: Parts) -> np.ndarray:
