@@ -145,7 +145,8 @@ def _card(name: str, entry: dict[str, Any], place: Path) -> nodes.section:
 
 def _variant(name: str, entry: dict[str, Any]) -> nodes.definition_list_item:
     term = nodes.term("", "", _reference(name.replace("_", " "), entry["pages"][0]))
-    about = f"{entry['description']}. {_count(entry['nodes'], 'node')}, {_count(entry['elements'], 'element')}, "
+    about = entry["description"][:1].upper() + entry["description"][1:]
+    about += f". {_count(entry['nodes'], 'node')}, {_count(entry['elements'], 'element')}, "
     about += f"{_count(entry['parameters'], 'trained parameter')}."
     rules = nodes.paragraph("", "Rules that hold: " if entry["rules"] else "No rule holds.")
     for number, (rule, page) in enumerate(entry["rules"].items()):

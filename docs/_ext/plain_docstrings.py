@@ -18,14 +18,16 @@ _MARKUP = re.compile(r"[*|\\]|(?<=\w)_(?!\w)")
 def escape_line(line: str) -> str:
     r"""Escape the markup in one line of prose.
 
-    >>> print(escape_line("the norm |x| of `|x|` in (*batch, nodes) is *not* H_"))
-    the norm \|x\| of `|x|` in (\*batch, nodes) is *not* H\_
+    >>> print(escape_line("the norm |x| of `|x|` in (*batch, nodes) is *not* H_, all `x`s"))
+    the norm \|x\| of `|x|` in (\*batch, nodes) is *not* H\_, all `x`\ s
     """
     pieces = _CODE.split(line)
     for index in range(0, len(pieces), 2):  # odd pieces are code
         words = _EMPHASIS.split(pieces[index])
         words[::2] = [_MARKUP.sub(lambda match: "\\" + match.group(), word) for word in words[::2]]
-        pieces[index] = "".join(words)
+        # Code must not touch a letter: an escaped space is none on the page.
+        joined = index > 0 and words[0][:1].isalnum()
+        pieces[index] = ("\\ " if joined else "") + "".join(words)
     return "".join(pieces)
 
 

@@ -26,6 +26,7 @@ h3 { font-size: 1.1rem; margin: 1.6rem 0 .4rem; }
 h4, h5, h6 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
 a { color: var(--link); }
 nav { margin: 0 0 1.5rem; padding: .6rem 1rem; background: var(--shade); border-radius: .4rem; }
+nav a[aria-current] { color: inherit; font-weight: 600; text-decoration: none; }
 nav ul { margin: 0; padding: 0; list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; }
 math { font-size: 1.1em; }
 .equation math { width: max-content; min-width: 100%; }
@@ -52,6 +53,7 @@ aside strong { color: var(--note); }
 aside.warning strong { color: var(--warning); }
 @media (max-width: 30rem) {
   body { padding: 1rem .8rem 3rem; }
+  main ol, main ul { padding-left: 1.3rem; }
   .equation { flex-wrap: wrap; gap: 0 1rem; }
   .equation .scroll { flex-basis: 100%; }
   .equation .tag { margin-left: auto; max-width: 100%; }
