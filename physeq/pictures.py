@@ -69,16 +69,22 @@ def _weights(folder: Path, result: Fit, data: Dataset) -> None:
         for key, matrix in drawn.items():
             stem = "weights_" + re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
             path = folder / f"{stem if len(drawn) == 1 else f'{stem}_{key}'}.svg"
-            shape = _image(data, matrix, name in bundles and bundles[name])
+            shape = input_image(data, matrix, bundles.get(name))
             if shape is None:
                 to_file(path, parameter_map, system, result.params, name, key)
             else:
                 to_file(path, receptive_fields, matrix, shape, title=f"{name}: {key}")
 
 
-def _image(data: Dataset, matrix: np.ndarray, placement: Any) -> tuple[int, int] | None:
+def input_image(data: Dataset, matrix: np.ndarray, placement: Any) -> tuple[int, int] | None:
     """The shape of the input image where the rows of a matrix are its pixels."""
     shape = data.image_shape
-    if not placement or shape is None or len(shape) != 2 or matrix.ndim != 2 or matrix.shape[0] != shape[0] * shape[1]:
+    if (
+        placement is None
+        or shape is None
+        or len(shape) != 2
+        or matrix.ndim != 2
+        or matrix.shape[0] != shape[0] * shape[1]
+    ):
         return None
     return (int(shape[0]), int(shape[1])) if placement.groups[0] == "input" else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from physeq.learn import Fit, fit
 from physeq.loading import LoadedSystem
 from physeq.names import name_of
 from physeq.pictures import draw_pictures
+from physeq.run_report import write_run_report
 
 SCHEMA = 1
 EXPERIMENT, ENVIRONMENT, METRICS = "experiment.toml", "environment.json", "metrics.json"
@@ -68,7 +70,7 @@ def run_experiment(
     """Train as an experiment says.
 
     The folder gets `experiment.toml` (as used) and `environment.json` before training, `checkpoint.eqx` and `log.jsonl`
-    after every epoch, and at the end `metrics.json`, parameters, `rules.html` and pictures.
+    after every epoch, and at the end `metrics.json`, parameters, `rules.html`, pictures and `report.html`.
 
     Args:
         system, experiment: what is trained, and how.
@@ -117,6 +119,7 @@ def run_experiment(
     metrics = _metrics(system, experiment, result, folder, before + time.perf_counter() - begin)
     metrics["gradient_agreement"] = agreement.to_dict()
     (folder / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    notes += write_run_report(folder, result, data, metrics, page, notes)
     return Run(result, metrics, folder, notes)
 
 
@@ -146,12 +149,23 @@ def environment(system: LoadedSystem, experiment: Experiment) -> dict[str, Any]:
         "data": experiment.data.name,
         "precision": "double" if jax.config.read("jax_enable_x64") else "single",
         "physeq": __version__,
+        "commit": _commit(system.folder),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": f"{device.platform}: {device.device_kind}",
         "packages": versions,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
+
+
+def _commit(folder: Path) -> str | None:
+    """The commit of the repository that a system lies in, "-dirty" where files differ from it; None without one."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None
 
 
 def saved_environment(folder: Path) -> dict[str, Any]:

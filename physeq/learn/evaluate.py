@@ -55,21 +55,48 @@ def evaluate(
         ModelError: the finder has noise, and there is no key.
         SolveError: an equilibrium failed.
     """
+    classes = class_targets if labels is not None else None
     cost, wrong = 0.0, 0
     count = len(targets)
-    for number, (low, high) in enumerate(_chunks(count, chunk)):
-        part = jax.tree.map(lambda a: a[low:high], inputs)  # noqa: B023
-        aims = (targets[low:high], class_targets if labels is not None else None)
-        found, *evidence = _scored(model, params, part, aims, finder, _chunk_key(finder, key, number))
-        _raise(model, evidence, "evaluation")
-        cost += float(jnp.sum(found[0]))
-        if labels is not None and class_targets is not None:
-            chosen = found[1]
+    for low, high, costs, chosen in _scores(model, params, inputs, targets, classes, finder, key, chunk):
+        cost += float(jnp.sum(costs))
+        if labels is not None and chosen is not None:
             wrong += int(np.sum(np.asarray(chosen) != np.asarray(labels[low:high])))
     result = {"cost": cost / count}
-    if labels is not None and class_targets is not None:
+    if classes is not None:
         result["error_percent"] = 100.0 * wrong / count
     return result
+
+
+def classify(
+    model: Any,
+    params: Any,
+    inputs: Any,
+    targets: Array,
+    finder: Finder,
+    *,
+    class_targets: Array,
+    key: Array | None = None,
+    chunk: int = 1000,
+) -> np.ndarray:
+    """The class that `evaluate` gives every sample, with the same arguments.
+
+    Raises:
+        ModelError: the finder has noise, and there is no key.
+        SolveError: an equilibrium failed.
+    """
+    parts = _scores(model, params, inputs, targets, class_targets, finder, key, chunk)
+    return np.concatenate([np.asarray(chosen) for *_, chosen in parts])
+
+
+def _scores(model, params, inputs, targets, class_targets, finder, key, chunk):
+    """(first, end, C of every sample, the class of least cost or None) of every chunk."""
+    for number, (low, high) in enumerate(_chunks(len(targets), chunk)):
+        part = jax.tree.map(lambda a: a[low:high], inputs)  # noqa: B023
+        aims = (targets[low:high], class_targets)
+        found, *evidence = _scored(model, params, part, aims, finder, _chunk_key(finder, key, number))
+        _raise(model, evidence, "evaluation")
+        yield low, high, *found
 
 
 @eqx.filter_jit

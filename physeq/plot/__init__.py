@@ -15,6 +15,8 @@ from physeq.plot.audits import audit_curves as audit_curves
 from physeq.plot.audits import fitted_slope as fitted_slope
 from physeq.plot.audits import points_curves as points_curves
 from physeq.plot.audits import precision_curves as precision_curves
+from physeq.plot.changes import parameter_histograms as parameter_histograms
+from physeq.plot.changes import parameter_maps as parameter_maps
 from physeq.plot.dynamics import convergence_curve as convergence_curve
 from physeq.plot.dynamics import noise_curves as noise_curves
 from physeq.plot.dynamics import stability_map as stability_map

@@ -110,7 +110,7 @@ def _edges(axis: Axes, topology: Any, places: dict, values: Mapping[str, np.ndar
     from matplotlib.collections import LineCollection
 
     segments, numbers, drawn, total = _segments(topology, places, values)
-    faint = float(np.clip(40 / np.sqrt(max(drawn, 1)) / 2, 0.12, 0.8))
+    faint = float(np.clip(9 / np.sqrt(max(drawn, 1)), 0.12, 0.8))
     bare = ~np.isfinite(numbers)
     # All of them in grey, so that an edge whose colour is pale still shows.
     axis.add_collection(LineCollection(list(segments), colors=GREY, linewidths=0.7, alpha=faint, zorder=1))

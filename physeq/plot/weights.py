@@ -24,6 +24,7 @@ def weight_map(
     title: str = "",
     label: str = "weight",
     shape: tuple[int, int] | None = None,
+    limits: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw weights as an image: diverging about 0 where both signs occur, from 0 up where one does; NaN is grey.
@@ -32,6 +33,7 @@ def weight_map(
         weights: a matrix (sources, targets), or a vector.
         title, label: above the picture, and beside the colour bar.
         shape: (rows, columns) in which to lay the numbers out, e.g. of a vector that lives on a lattice.
+        limits: (lowest, highest) of the colours, by default those of the weights.
         ax: axes to draw on; by default those of a new figure.
 
     Raises:
@@ -45,7 +47,7 @@ def weight_map(
         raise ModelError(f"weight_map: weights must be a vector or a matrix, got shape {matrix.shape}; select a slice")
     picture = _arranged(matrix, shape)
     axis = new_axes(ax, (5.6, 4.8))
-    shown = _show(axis, picture, _limits(matrix))
+    shown = _show(axis, picture, _limits(matrix if limits is None else np.array(limits)))
     axis.figure.colorbar(shown, ax=axis, label=plain(label), shrink=0.85)
     if shape is None and matrix.ndim == 2:
         axis.set_xlabel("target")
@@ -55,7 +57,15 @@ def weight_map(
     return axis
 
 
-def parameter_map(network: Any, params: Any, placement: str, name: str, *, ax: Axes | None = None) -> Axes:
+def parameter_map(
+    network: Any,
+    params: Any,
+    placement: str,
+    name: str,
+    *,
+    limits: tuple[float, float] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw one parameter of a network where its elements are: dense bundles as a matrix, sparse ones by their ends.
 
     Pairs of nodes that no element joins are grey; elements side by side are drawn as their sum. Sparse patterns between
@@ -65,6 +75,7 @@ def parameter_map(network: Any, params: Any, placement: str, name: str, *, ax: A
         network: a `System`, or what has one (model, motion, fit).
         params: its parameters.
         placement, name: which, as in `params[placement][name]`.
+        limits: (lowest, highest) of the colours, by default those of the values.
         ax: axes to draw on; by default those of a new figure.
 
     Raises:
@@ -75,9 +86,9 @@ def parameter_map(network: Any, params: Any, placement: str, name: str, *, ax: A
     unit = "" if placed is None else placed.component.parameter(name).unit
     values, label = np.asarray(params[placement][name], float), with_unit(f"{placement}: {name}", unit)
     if placed is None or len(placed.groups) != 2 or values.ndim == 0:
-        return weight_map(np.atleast_1d(values), label=label, ax=ax)
+        return weight_map(np.atleast_1d(values), label=label, limits=limits, ax=ax)
     if values.ndim == 2:
-        return _with_ends(weight_map(values, label=label, ax=ax), placed.groups)
+        return _with_ends(weight_map(values, label=label, limits=limits, ax=ax), placed.groups)
     sources, targets = system.topology.edge_arrays(placement)
     sizes = system.sizes(placed)
     axis = new_axes(ax, (5.6, 4.8))
@@ -85,8 +96,8 @@ def parameter_map(network: Any, params: Any, placement: str, name: str, *, ax: A
         matrix = np.full(sizes, np.nan)
         matrix[sources, targets] = 0.0
         np.add.at(matrix, (sources, targets), values)
-        return _with_ends(weight_map(matrix, label=label, ax=axis), placed.groups)
-    low, high, colours = _limits(values)
+        return _with_ends(weight_map(matrix, label=label, limits=limits, ax=axis), placed.groups)
+    low, high, colours = _limits(values if limits is None else np.array(limits))
     points = axis.scatter(targets, sources, c=values, s=4, marker="s", vmin=low, vmax=high, cmap=colours, linewidths=0)
     axis.figure.colorbar(points, ax=axis, label=label, shrink=0.85)
     axis.set_xlim(-0.5, sizes[1] - 0.5)
