@@ -62,7 +62,7 @@ def _exchangeable(component: Component) -> bool:
 
 def _same(component: Component, sign: int) -> bool:
     """Whether the terms stay when the ends are exchanged and inner coordinates take this sign."""
-    other = dict(zip(component.ports, reversed(component.ports), strict=True))
+    other: dict[str | None, str] = dict(zip(component.ports, reversed(component.ports), strict=True))
 
     def seen(expr: sp.Expr) -> sp.Expr:
         states = (s for s in expr.free_symbols if isinstance(s, StateSymbol))

@@ -24,11 +24,11 @@ def described(parts: Parts) -> str:
     sentences = [f"Group {group.name}: {counted(group.size, 'node')}." for group in topology.groups]
     kinds = [f"{kind.count:,} {kind.name} ({_placed(parts, kind)}){_arrow(kind)}" for kind in parts.shown_kinds()]
     sentences += [f"Elements: {'; '.join(kinds)}."] if kinds else []
-    tasks = [("Input, clamped", parts.clamped), ("Input, a force", parts.driven)]
-    held = sorted(set(parts.held.values()))
-    tasks += [(f"Held at {x:g}", {n: x for n, value in parts.held.items() if value == x}) for x in held]
-    tasks += [("Output", dict.fromkeys(sorted(parts.outputs)))]
-    return " ".join([*sentences, *(f"{what}: {_listed(parts, list(nodes))}." for what, nodes in tasks if nodes)])
+    tasks = [("Input, clamped", list(parts.clamped)), ("Input, a force", list(parts.driven))]
+    for value in sorted(set(parts.held.values())):
+        tasks.append((f"Held at {value:g}", [node for node, held in parts.held.items() if held == value]))
+    tasks.append(("Output", sorted(parts.outputs)))
+    return " ".join([*sentences, *(f"{what}: {_listed(parts, nodes)}." for what, nodes in tasks if nodes)])
 
 
 def _arrow(kind: Kind) -> str:
