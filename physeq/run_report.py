@@ -58,7 +58,7 @@ def initial_parameters(result: Fit) -> Any:
 
 def _summary(metrics: dict[str, Any]) -> Part:
     seconds = metrics["seconds"]
-    facts = [
+    facts: list[list[Any]] = [
         ["rule", Code(metrics["rule"])],
         ["seed", str(metrics["seed"])],
         ["epochs", str(metrics["epochs"])],

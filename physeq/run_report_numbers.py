@@ -55,14 +55,16 @@ def confusion(result: Fit, data: Dataset) -> tuple[np.ndarray, str] | None:
     labels = ready.test_labels if test else ready.labels
     if labels is None or ready.class_targets is None:
         return None
-    inputs, targets = (ready.test_inputs, ready.test_targets) if test else (ready.inputs, ready.targets)
+    inputs, targets = ready.inputs, ready.targets
+    if test and ready.test_targets is not None:
+        inputs, targets = ready.test_inputs, ready.test_targets
     # The keys of the run's own evaluations, so that noise falls as it did when the error was measured.
     key = evaluation_key(jax.random.key(result.seed), "test" if test else "train")
     key = jax.random.fold_in(key, max(len(result.history) - 1, 0)) if test else key
     chosen = classify(
         result.model, result.params, inputs, targets, result.finder, class_targets=ready.class_targets, key=key
     )
-    size = len(ready.class_targets)
+    size = max(len(ready.class_targets), int(np.max(labels)) + 1)
     counts = np.zeros((size, size), int)
     np.add.at(counts, (np.asarray(labels), chosen), 1)
     return counts, "test" if test else "training"

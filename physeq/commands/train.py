@@ -139,7 +139,8 @@ def _print(metrics: dict[str, Any]) -> None:
     seconds = metrics["seconds"]
     console.print(
         f"{metrics['epochs']} epochs, {metrics['parameters']} parameters, {seconds['total']:.1f} s "
-        f"({seconds['per_epoch']:.3g} s an epoch); everything is in {metrics['run_folder']}",
+        f"({seconds['per_epoch']:.3g} s an epoch); everything is in {metrics['run_folder']}, "
+        "told by its report.html",
         markup=False,
         highlight=False,
     )

@@ -228,5 +228,5 @@ def _over_points(audit: Any) -> dict[str, list[tuple[float | None, ...]]]:
     found = getattr(audit, "holomorphic", audit)
     if found is None:
         return {}
-    points = [(p.points, p.relative_error, p.cosine) for p in found.over_points]
+    points: list[tuple[float | None, ...]] = [(p.points, p.relative_error, p.cosine) for p in found.over_points]
     return {f"holomorphic, r = {found.radius:.2g}": points, "one-sided at β = r": [(1.0, found.one_sided)]}

@@ -84,8 +84,8 @@ def descent(
         return jnp.concatenate([energy(problem, begin)[None], energies]), changes
 
     energies, changes = run(problem.start(start, problem.beta.dtype))
-    flat = (np.asarray(part).reshape(part.shape[0], -1) for part in (energies, changes))
-    return Descent(*flat, type(finder).__name__)
+    heights, moves = (np.asarray(part).reshape(part.shape[0], -1) for part in (energies, changes))
+    return Descent(heights, moves, type(finder).__name__)
 
 
 def energy_descent(found: Any, *, excess: bool = False, ax: Axes | None = None) -> Axes:

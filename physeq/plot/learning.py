@@ -125,6 +125,6 @@ def _draw(axis: Axes, lines: list, title: str) -> None:
         axis.set_yscale("log")
     axis.set_xlabel("epoch")
     axis.set_ylabel(title)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]  # MaxNLocator's
     grid(axis)
     axis.legend(frameon=False, fontsize="small")
