@@ -54,6 +54,7 @@ autodoc_default_options = {"members": True, "imported-members": True}
 html_theme = "furo"
 html_title = f"physeq {release}"
 html_static_path = ["_static"]
+html_favicon = "_static/favicon.svg"
 html_css_files = ["site.css", "gallery.css"]
 html_copy_source = False
 html_show_sourcelink = False

@@ -68,9 +68,9 @@ def _build(root: Path, place: Path, systems: list[str]) -> None:
 
 
 def summary(folder: Path) -> str:
-    """The first line of a system's own docstring."""
+    """The first paragraph of a system's own docstring."""
     text = ast.get_docstring(ast.parse((folder / "model.py").read_text(encoding="utf-8"))) or folder.name
-    return text.splitlines()[0]
+    return " ".join(text.split("\n\n")[0].split())
 
 
 class Gallery(SphinxDirective):
@@ -148,14 +148,14 @@ def _variant(name: str, entry: dict[str, Any]) -> nodes.definition_list_item:
     about = entry["description"][:1].upper() + entry["description"][1:]
     about += f". {_count(entry['nodes'], 'node')}, {_count(entry['elements'], 'element')}, "
     about += f"{_count(entry['parameters'], 'trained parameter')}."
-    rules = nodes.paragraph("", "Rules that hold: " if entry["rules"] else "No rule holds.")
+    reasons = sorted(set(entry["refused"].values()))
+    rules = nodes.paragraph("", "Rules that hold: " if entry["rules"] else f"No rule holds: {'; '.join(reasons)}.")
     for number, (rule, page) in enumerate(entry["rules"].items()):
         rules += [nodes.Text(", "), _reference(rule, page)] if number else [_reference(rule, page)]
     body = nodes.definition("", nodes.paragraph("", about), rules)
-    if entry["refused"]:
-        body += nodes.paragraph(
-            "", f"Refused with a reason: {', '.join(entry['refused'])}.", classes=["gallery-refused"]
-        )
+    if entry["rules"] and entry["refused"]:
+        refused = f"Refused with a reason: {', '.join(entry['refused'])}."
+        body += nodes.paragraph("", refused, classes=["gallery-refused"])
     return nodes.definition_list_item("", term, body)
 
 

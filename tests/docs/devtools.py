@@ -134,7 +134,10 @@ class Browser:
         Path(path).write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
     def faults(self):
-        """What went wrong since `open`: errors of the console, exceptions, requests that failed."""
+        """What went wrong since `open`: errors of the console, exceptions, requests that failed.
+
+        The icon that a browser asks a server for by itself is no fault of a page.
+        """
         self.call("Runtime.evaluate", expression="0")  # what was on its way arrives before the answer
         found = []
         for event in self.events:
@@ -149,7 +152,7 @@ class Browser:
                 found.append(f"failed: {params['errorText']}")
             elif method == "Network.responseReceived" and params["response"]["status"] >= 400:
                 found.append(f"{params['response']['status']}: {params['response']['url']}")
-        return found
+        return [fault for fault in found if "/favicon.ico" not in fault]
 
     def requests(self):
         """The addresses that were asked for since `open`."""
