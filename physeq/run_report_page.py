@@ -16,7 +16,7 @@ from physeq.report.html import _block as html_block
 
 _OWN_STYLE = """\
 figure { margin: 1rem 0; }
-figure img { display: block; width: 100%; height: auto; background: #fff; border-radius: .3rem; padding: .3rem; }
+figure img { display: block; max-width: 100%; height: auto; background: #fff; border-radius: .3rem; padding: .3rem; }
 figcaption { color: var(--quiet); font-size: .9rem; margin-top: .3rem; }
 table.counts { width: auto; }
 table.counts td, table.counts th { text-align: right; padding: .25rem .5rem; border: 0; }
