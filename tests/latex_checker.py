@@ -44,7 +44,7 @@ TEXT = {
 }
 BOTH = frozenset(["{", "}", "$", "&", "#", "%", "_", " ", ",", ":", ";", "!", "\\", "quad", "qquad", "nobreak"])
 # The page's own macros, with the mode of their argument.
-OWN = {"fitted": "math", "fittedto": "math", "textquotedbl": "text"}
+OWN = {"fitted": "math", "longformula": "math", "fittedto": "math", "textquotedbl": "text"}
 ALIGNED = frozenset(["longtable", "align*", "aligned", "cases", "matrix", "tabular", "array"])
 MATHEMATICS = frozenset(["equation*", "align*", "aligned", "cases", "matrix"])
 BLOCKS = frozenset(["document", "itemize", "enumerate", "quote", "flushleft", "center", "figure"])
@@ -297,6 +297,16 @@ def _typed(source: str) -> list[str]:
     return found
 
 
+def _in_text(source: str) -> list[str]:
+    """Formulas in lines of text that are longer than a line, and that nothing scales."""
+    found = []
+    for number, line in enumerate(source.splitlines(), 1):
+        for formula in re.findall(r"(?<!\\)\$([^$]+)\$", line):
+            if (size := math_width(formula)) > 0.9 * PAGE:
+                found.append(f"line {number}: a formula in the text is {size:.1f} em wide: {formula[:60]}")
+    return found
+
+
 def problems(source: str) -> list[str]:
     """What is wrong with a complete LaTeX file, each with its line."""
     begin, end = r"\begin{document}", r"\end{document}"
@@ -313,6 +323,7 @@ def problems(source: str) -> list[str]:
         blank = blank[: title.start()] + " " * 6 + preamble[title.start() + 6 : title.end()] + blank[title.end() :]
     reader = _Reader(blank + begin + body, packages)
     reader.read()
+    body_lines = re.sub(r"[^\n]", " ", preamble) + begin + body
     labels = re.findall(r"\\label\{([^}]*)\}", body)
     twice = sorted({name for name in labels if labels.count(name) > 1})
     dangling = sorted(set(re.findall(r"\\ref\{([^}]*)\}", body)) - set(labels))
@@ -320,6 +331,7 @@ def problems(source: str) -> list[str]:
         *reader.found,
         *_equations(blank + begin + body),
         *_typed(source),
+        *_in_text(body_lines),
         *(f"label {name} is given twice" for name in twice),
         *(f"there is no label {name}" for name in dangling),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from physeq.report._inlines import Code, Inline, Math
+from physeq.report._inlines import Code, Inline, Math, inlines
 from physeq.report._layout import Lines, aligned_rows, broken
 from physeq.report._widths import CODE, math_width, text_width
 from physeq.report.document import Equation, Table
@@ -29,8 +29,11 @@ def write_table(table: Table, write: Write) -> str:
         write: one piece of text as LaTeX.
     """
     columns = list(zip(table.header, *table.rows, strict=True))
-    natural = [max(map(_natural, column)) * _SAFE for column in columns]
-    least = [min(max(map(_least, column)) * _SAFE, whole) for column, whole in zip(columns, natural, strict=True)]
+    natural = [max(map(_natural, map(inlines, column))) * _SAFE for column in columns]
+    least = [
+        min(max(map(_least, map(inlines, column))) * _SAFE, whole)
+        for column, whole in zip(columns, natural, strict=True)
+    ]
     gaps = _GAP * (len(columns) - 1)
     small = sum(least) + gaps > PAGE
     # Of the line, which is as long in em of either size as PAGE says in em of the larger.
@@ -40,7 +43,7 @@ def write_table(table: Table, write: Write) -> str:
     wraps = [given < whole for given, whole in zip(widths, natural, strict=True)]
     rows = []
     for row in (table.header, *table.rows):
-        cells = [_cell(cell, width, wrap, write) for cell, width, wrap in zip(row, widths, wraps, strict=True)]
+        cells = [_cell(inlines(cell), width, wrap, write) for cell, width, wrap in zip(row, widths, wraps, strict=True)]
         rows.append("{} " + " & ".join(cells) + r" \\")
     kinds = "".join(
         rf">{{\raggedright\arraybackslash}}p{{{width / line:.3f}\linewidth}}" if wrap else "l"

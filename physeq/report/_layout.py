@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import sympy as sp
 from sympy.core.function import UndefinedFunction
@@ -130,7 +131,7 @@ def _sum(side: sp.Basic, terms: list[sp.Expr]) -> sp.Expr:
     """Terms of the sum in `side` as a sum of the same kind, which may print its terms in an order of its own."""
     if len(terms) == 1:
         return terms[0]
-    kind = next((type(part) for part in (side, *side.args) if isinstance(part, sp.Add)), Written)
+    kind: Any = next((type(part) for part in (side, *side.args) if isinstance(part, sp.Add)), Written)
     return sp.Add(*terms, evaluate=False) if kind is sp.Add else kind(*terms)
 
 

@@ -99,7 +99,9 @@ def _energy_rule(names: Names, rule: Any, measured: tuple[Measured, ...]) -> lis
     blocks: list[Block] = [*objective(names, rule), phase_table(phases), *objective_formula(names, rule)]
     blocks += _estimate(names, measured)
     blocks += random_sign(names, phases)
-    blocks += energy_updates(names, partial(_contrasted, measured))
+    first, *others = (m.name for m in measured)
+    told = f"in the {first} less the {others[0]} phase" if len(others) == 1 else "by its contrast between the phases"
+    blocks += energy_updates(names, partial(_contrasted, measured), told)
     count = len(measured)
     stored = f"{count - 1} number{'s' if count != 2 else ''}"
     table = locality(names, " and ".join(m.name for m in measured), stored)

@@ -8,52 +8,11 @@ from dataclasses import dataclass
 import sympy as sp
 
 from physeq.report._naming import Names
+from physeq.report._reading import only_difference
 from physeq.report.document import Block, Math, Paragraph, Table
 from physeq.symbolic.component import Slot
-from physeq.symbolic.forms import PlacementForm, is_zero
-from physeq.symbolic.separate import separate
+from physeq.symbolic.forms import PlacementForm
 from physeq.symbolic.symbols import Parameter, Signal
-
-
-def reading(form: PlacementForm, p: Parameter) -> str | None:
-    """What ∂E/∂p depends on, in words that follow from the expression; None where there is nothing to add.
-
-    >>> import physeq as pq
-    >>> d = pq.System(pq.complete(3), edges=pq.electrical.resistor(), ground=0).derive()
-    >>> reading(d.forms[0], d.forms[0].placement.component.parameters[0])
-    'half the squared difference across the element'
-    """
-    derivative = form.parameter_derivative(p)
-    ends = _ends(form)
-    if ends is None:
-        return None
-    a, b = ends
-    if derivative.has(a, b) and _vanishes(sp.diff(derivative, a) + sp.diff(derivative, b)):
-        ratio = sp.simplify(derivative / (a - b) ** 2)
-        if ratio == sp.S.Half:
-            return "half the squared difference across the element"
-        if ratio.is_number:
-            return "proportional to the squared difference across the element"
-        return "depends only on the difference across the element"
-    terms = separate(derivative, {a}, {b})
-    if terms is not None and len(terms) == 1 and terms[0].source != 1 and terms[0].target != 1:
-        return "a product of one quantity of the source and one of the target"
-    return None
-
-
-def _vanishes(expr: sp.Expr) -> bool:
-    """Whether an expression is zero; most are not, as one point shows faster than a simplification."""
-    point = {x: sp.Rational(3 + 2 * n, 7 + n) for n, x in enumerate(sorted(expr.free_symbols, key=str))}
-    value = expr.subs(point).evalf()
-    return not (value.is_number and abs(value) > 1e-9) and is_zero(expr)
-
-
-def _ends(form: PlacementForm) -> tuple[sp.Symbol, sp.Symbol] | None:
-    """The unknowns of an edge with one coordinate at each end."""
-    unknowns = list(form.unknowns.values())
-    if len(form.placement.component.ports) != 2 or form.placement.component.internal or len(unknowns) != 2:
-        return None
-    return unknowns[0], unknowns[1]
 
 
 def measured_slots(form: PlacementForm, p: Parameter) -> tuple:
@@ -155,7 +114,11 @@ def _place(form: PlacementForm, port: str | None) -> str:
 
 
 def _only_difference(form: PlacementForm, p: Parameter) -> bool:
-    return (reading(form, p) or "").endswith("difference across the element")
+    unknowns = list(form.unknowns.values())
+    component = form.placement.component
+    if len(unknowns) != 2 or component.internal:
+        return False
+    return only_difference(component, form.parameter_derivative(p), unknowns)
 
 
 def _difference(names: Names, form: PlacementForm, ports) -> Math:

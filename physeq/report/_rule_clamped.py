@@ -60,5 +60,5 @@ def clamped(names: Names, rule: Any) -> list[Block]:
     text = "There is no nudge: the supervisor holds the outputs, and all other boundary conditions stay. Each update "
     text += "below descends this estimate with the rate "
     blocks.append(Paragraph([text, Math(rate(names)), ", averaged over the batch."]))
-    blocks += energy_updates(names, measure)
+    blocks += energy_updates(names, measure, "in the clamped less the free phase")
     return [*blocks, Section(LOCALITY, list(locality(names, "clamped and free", "1 number")))]

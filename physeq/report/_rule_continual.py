@@ -26,9 +26,9 @@ from physeq.report._rule_phases import (
     random_sign,
     rate,
 )
-from physeq.report._rule_response import Weight, of_elements, readout_updates, weighed_force
+from physeq.report._rule_response import Weight, of_elements, readout_updates, response_words, weighed_force
 from physeq.report._rule_response import locality as response_locality
-from physeq.report._rule_updates import described, kept, page_parameter, trained, without_gradient
+from physeq.report._rule_updates import described, kept, measured, noted, page_parameter, trained, without_gradient
 from physeq.report._steady import energy_symbol, nudge_symbol
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section, Table
 from physeq.symbolic.component import Slot
@@ -178,18 +178,19 @@ def _energy_step(names: Names, form: PlacementForm, p: Parameter) -> Iterator[Bl
     def at(expr: sp.Expr, time: sp.Expr) -> sp.Expr:
         return at_step(names, form, expr, time, t)  # what a step tells a parameter is measured before it moves
 
-    yield _step(names, form, p, of_elements(names, form, p, _difference(slope, t, t + 1, at)), -1)
+    what = f"{measured(form, p)}, after the step less before it"
+    yield _step(names, form, p, of_elements(names, form, p, _difference(slope, t, t + 1, at)), -1, what)
     trainable = {q for q in form.placement.component.parameters if q.trainable}
     if not slope.free_symbols & trainable and not p.bounded:
         change = of_elements(names, form, p, _difference(slope, sp.S.Zero, last, at))
         yield _over_phase(names, form, p, change, -1)
 
 
-def _step(names: Names, form: PlacementForm, p: Parameter, change: sp.Expr, sign: int) -> Equation:
+def _step(names: Names, form: PlacementForm, p: Parameter, change: sp.Expr, sign: int, what: str) -> Equation:
     t, symbol = step(names), page_parameter(names, form, p)
     factor = sign * rate(names) / nudge_symbol(names)
     right = Written(At(symbol, t), _scaled(factor, change))
-    return Equation(At(symbol, t + 1), right, label=described(form, p), note=kept(p, symbol))
+    return Equation(At(symbol, t + 1), right, label=described(form, p), note=noted(what, kept(p, symbol)))
 
 
 def _over_phase(names: Names, form: PlacementForm, p: Parameter, change: sp.Expr, sign: int) -> Equation:
@@ -234,7 +235,7 @@ def _response_step(names: Names, form: PlacementForm, p: Parameter, weigh: Weigh
         yield Note([Math(symbol), text])
         return
     body = weighed_force(names, form, p, weigh, lambda f, expr: at_step(names, f, expr, t))
-    yield _step(names, form, p, body, 1)
+    yield _step(names, form, p, body, 1, response_words(form, p, "the change", "before the step"))
     # Where ∂f/∂p stays what it is during the phase, the steps add up to the whole displacement.
     slopes = [sp.diff(derivative, weight) for weight in response_symbols(form).values()]
     if plain and not p.bounded and all(at_step(names, form, slope, t) == slope for slope in slopes):

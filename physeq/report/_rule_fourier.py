@@ -94,7 +94,7 @@ def holomorphic(names: Names, rule: Any) -> list[Block]:
     )
     blocks += [*_points(rule, halved, circle), *_singularities(names)]
     blocks += _descends(names)
-    blocks += energy_updates(names, circle.measure)
+    blocks += energy_updates(names, circle.measure, "by its slope at no nudge, read off the circle")
     run = rule.points // 2 + 1 if halved else rule.points
     stored = f"{run} complex values, or one running sum"
     table = locality(names, f"all {run} points that are run", stored, _CLOSING)
@@ -166,6 +166,9 @@ def _descends(names: Names) -> Iterator[Block]:
     yield Paragraph([*text, ", averaged over the batch."])
 
 
+_COMPONENT = "by its component at the frequency of the nudge"
+
+
 # ---- OscillatingEP ---------------------------------------------------------------------------------------------------
 
 
@@ -201,7 +204,7 @@ def _stepped(names: Names, rule: Any) -> list[Block]:
             ]
         )
     )
-    blocks += [*_singularities(names), *_descends(names), *energy_updates(names, measure)]
+    blocks += [*_singularities(names), *_descends(names), *energy_updates(names, measure, _COMPONENT)]
     table = locality(names, "every point of the periods that count", "1 running sum", _CLOSING)
     return [*blocks, Section(LOCALITY, list(table))]
 
@@ -242,6 +245,6 @@ def _continuous(names: Names, rule: Any) -> list[Block]:
             "equations of motion; | marks the time of a measurement."
         )
     )
-    blocks += [*_singularities(names), *_descends(names), *energy_updates(names, measure)]
+    blocks += [*_singularities(names), *_descends(names), *energy_updates(names, measure, _COMPONENT)]
     table = locality(names, "oscillating, all the time that counts", "1 running integral", _CLOSING)
     return [*blocks, Section(LOCALITY, list(table))]

@@ -83,7 +83,11 @@ def _entries(names: Names, strength: sp.Expr) -> Iterator[Block]:
             symbol = page_parameter(names, form, p)
             number, rest = body.as_coeff_Mul()
             factor = -2 * number * rate(names) * strength
-            yield Equation(Change(symbol), Scaled(factor, rest), label=f"homeostasis, {described(form, p)}")
+            told = (
+                "the sum of the entries, what is not reciprocal between two unknowns, times the slope of its own entry"
+            )
+            label = f"homeostasis, {described(form, p)}"
+            yield Equation(Change(symbol), Scaled(factor, rest), label=label, note=told)
 
 
 def _pairs(form: PlacementForm) -> list[tuple[Slot, Slot, sp.Expr]]:

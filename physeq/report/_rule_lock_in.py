@@ -108,7 +108,7 @@ def lock_in(names: Names, rule: Any) -> list[Block]:
     text += ["nudge alone, so that the bias is of its second order. Each update below descends this estimate with the "]
     blocks.append(Paragraph([*text, "rate ", Math(rate(names)), ", averaged over the batch."]))
     blocks += _leak(rule.window)
-    blocks += energy_updates(names, window.measure)
+    blocks += energy_updates(names, window.measure, "by its component in phase with the nudge")
     blocks += _by_signals(names, window)
     stored = "2 running sums" if rule.window.fitted else "1 running sum"
     table = locality(names, "every reading of the window", stored, _CLOSING)

@@ -12,6 +12,7 @@ from physeq.report._locality import Row, locality_table, readout_locality
 from physeq.report._motion import equation_indices
 from physeq.report._naming import Names
 from physeq.report._operators import Scaled, Written, sum_over
+from physeq.report._reading import Weighed, weighed_reading
 from physeq.report._relations import Chain, Change, InPhase, Slope, TotalSlope
 from physeq.report._rule_phases import (
     LOCALITY,
@@ -30,7 +31,7 @@ from physeq.report._rule_phases import (
     random_sign,
     rate,
 )
-from physeq.report._rule_updates import described, kept, page_parameter, readout_slopes, trained
+from physeq.report._rule_updates import described, kept, noted, page_parameter, readout_slopes, readout_words, trained
 from physeq.report._steady import cost_symbol
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
 from physeq.symbolic.component import Slot
@@ -127,15 +128,36 @@ def at_free(form: PlacementForm, expr: sp.Expr) -> sp.Expr:
     return rest * InPhase(sp.Mul(*moving), sp.S.Zero) if moving else expr
 
 
-def updates(names: Names, factor: sp.Expr, weigh: Weight, mark: Callable = at_free) -> Iterator[Block]:
-    """Δp = factor·Σ weight·∂f/∂p of every trained parameter."""
+def response_words(form: PlacementForm, p: Parameter, name: str, when: str, over: str = "") -> str:
+    """What weights of the forces are multiplied with, in words; `over` is what they are divided by."""
+    derivative = response_derivative(form, p)
+    parts = [
+        Weighed(name, form.unknowns[slot], sp.diff(derivative, symbol))
+        for slot, symbol in response_symbols(form).items()
+        if derivative.has(symbol)
+    ]
+    told = weighed_reading(form.placement.component, parts)
+    moving = any(part.coefficient.has(x) for part in parts for x in form.unknowns.values())
+    return told + over + (f", {when}" if moving else "") + (", summed over all elements" if p.shared else "")
+
+
+def updates(
+    names: Names,
+    factor: sp.Expr,
+    weigh: Weight,
+    told: Callable[[PlacementForm, Parameter], str],
+    mark: Callable = at_free,
+) -> Iterator[Block]:
+    """Δp = factor·Σ weight·∂f/∂p of every trained parameter; `told` says what that measures."""
     for form, p in trained(names):
         symbol, what = page_parameter(names, form, p), described(form, p)
         if response_derivative(form, p) == 0:
             yield Note([Math(symbol), f" ({what}) enters no force on a free node: its gradient is zero."])
             continue
         number, body = weighed_force(names, form, p, weigh, mark).as_coeff_Mul()
-        yield Equation(Change(symbol), Scaled(factor * number, body), label=what, note=kept(p, symbol))
+        yield Equation(
+            Change(symbol), Scaled(factor * number, body), label=what, note=noted(told(form, p), kept(p, symbol))
+        )
 
 
 def readout_updates(names: Names, mark: Callable[[sp.Expr], sp.Expr], when: str) -> Iterator[Block]:
@@ -144,8 +166,10 @@ def readout_updates(names: Names, mark: Callable[[sp.Expr], sp.Expr], when: str)
         return
     yield Paragraph(f"The readout belongs to the cost and no force holds its parameters: they follow ∂C/∂p {when}.")
     for symbol, slope, label in readout_slopes(names):
-        yield Equation(Slope(cost_symbol(names), symbol), slope, label=label)
-        yield Equation(Change(symbol), Scaled(-rate(names), mark(slope)), label="update")
+        what = readout_words(names, symbol)
+        yield Equation(Slope(cost_symbol(names), symbol), slope, label=label, note=what)
+        change = Scaled(-rate(names), mark(slope))
+        yield Equation(Change(symbol), change, label="update", note=f"{what}, {when}")
 
 
 def locality(
@@ -172,7 +196,10 @@ def response_rule(
     weigh, needed = weights(names, rule)
     blocks: list[Block] = [*objective(names, rule), phase_table(rule.phases()), *objective_formula(names, rule)]
     blocks += [*random_sign(names, rule.phases()), *more, *responses(names, measured), *general(names), *needed]
-    blocks += updates(names, rate(names), weigh)
+    over = ", over the local curvature" if needed else ""
+    blocks += updates(
+        names, rate(names), weigh, lambda form, p: response_words(form, p, "the response", "in the free phase", over)
+    )
     blocks += readout_updates(names, lambda slope: InPhase(slope, sp.S.Zero), "at the free state")
     phases = ", ".join(dict.fromkeys(["free", *(m.name for m in measured)]))
     table = [*locality(names, phases, _stored, _CLOSING), *storage, *readout_locality(names)]

@@ -18,7 +18,7 @@ from physeq.report._naming import Names
 from physeq.report._operators import Scaled, Written
 from physeq.report._relations import InPhase, Slope
 from physeq.report._rule_phases import LOCALITY, free_unknowns, objective, per_unknown, rate
-from physeq.report._rule_response import at_free, general, locality, readout_updates, updates
+from physeq.report._rule_response import at_free, general, locality, readout_updates, response_words, updates
 from physeq.report._steady import cost_symbol, free_nodes, nudge_symbol
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section, Table
 from physeq.symbolic.component import Slot
@@ -144,7 +144,13 @@ def dyadic(names: Names, rule: Any) -> list[Block]:
         left, right = difference_equation(names, v)
         blocks.append(Equation(left, right, label=f"difference, group {v.group}"))
     blocks += general(names, -1 / beta, r"\mathbf{d}^{\top}", "the differences of all free unknowns", "the mean")
-    blocks += updates(names, eta / beta, lambda form, slot: _difference(names, slot, 0), lambda form, expr: expr)
+    blocks += updates(
+        names,
+        eta / beta,
+        lambda form, slot: _difference(names, slot, 0),
+        lambda form, p: response_words(form, p, "the difference of the copies", "at the mean"),
+        lambda form, expr: expr,
+    )
     blocks += readout_updates(names, lambda slope: slope, "at the mean")
     stored = "none: both copies are there at the same time"
     table = locality(names, "mean and difference, at the same time", lambda n: stored, _CLOSING, _difference_symbol)

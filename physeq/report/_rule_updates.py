@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 import sympy as sp
 
 from physeq.report._assemble import tidy, total
-from physeq.report._locality import only_held, reading
+from physeq.report._locality import only_held
 from physeq.report._naming import Names
+from physeq.report._reading import called, reading
 from physeq.report._relations import Chain, Change, Slope
 from physeq.report._rule_phases import any_parameter, rate
 from physeq.report._steady import cost_symbol, energy_symbol, readout_density, readout_index, readout_term
 from physeq.report._words import shown_name
-from physeq.report.document import Block, Equation, Math, Note, Paragraph, Warning
+from physeq.report.document import Block, Equation, Math, Note, Paragraph, Text, Warning, inlines
 from physeq.symbolic.forms import PlacementForm
 from physeq.symbolic.symbols import Parameter
 
@@ -61,17 +62,36 @@ def trained(names: Names) -> Iterator[tuple[PlacementForm, Parameter]]:
                 yield form, p
 
 
-def energy_updates(names: Names, measure: Measure) -> Iterator[Block]:
-    """∂E/∂p and Δp of every parameter."""
+def energy_updates(names: Names, measure: Measure, contrasted: str) -> Iterator[Block]:
+    """∂E/∂p and Δp of every parameter, with what they measure in words.
+
+    Args:
+        names: of the page.
+        measure: the estimate of dL/dp from ∂E/∂p, times a factor.
+        contrasted: what is taken of a measured quantity: "in the positive less the negative phase".
+    """
     for form, p in trained(names):
         if (remark := without_gradient(names, form, p)) is not None:
             yield remark
             continue
         slope, symbol = parameter_slope(names, form, p), page_parameter(names, form, p)
-        yield Equation(Slope(energy_symbol(names), symbol), slope, label=described(form, p), note=reading(form, p))
-        yield Equation(Change(symbol), measure(slope, -rate(names)), label="update", note=kept(p, symbol))
+        what = measured(form, p)
+        yield Equation(Slope(energy_symbol(names), symbol), slope, label=described(form, p), note=what)
+        note = noted(f"{what}, {contrasted}", kept(p, symbol))
+        yield Equation(Change(symbol), measure(slope, -rate(names)), label="update", note=note)
     if names.system.readout is not None:
-        yield from _readout_updates(names, measure)
+        yield from _readout_updates(names, measure, contrasted)
+
+
+def measured(form: PlacementForm, p: Parameter) -> str:
+    """What ∂E/∂p measures of one element, in words."""
+    told = reading(form.placement.component, form.parameter_derivative(p))
+    return f"{told}, summed over all elements" if p.shared else told
+
+
+def noted(what: str, bounds: Text | None) -> Text:
+    """What an update measures, and that it is clipped where it is."""
+    return what if bounds is None else [f"{what}; ", *inlines(bounds)]
 
 
 def kept(p: Parameter, symbol: sp.Expr, when: str = "then"):
@@ -84,7 +104,7 @@ def kept(p: Parameter, symbol: sp.Expr, when: str = "then"):
     return [f"{when} clipped to ", Math(Chain("le", *sides))]
 
 
-def _readout_updates(names: Names, measure: Measure) -> Iterator[Block]:
+def _readout_updates(names: Names, measure: Measure, contrasted: str) -> Iterator[Block]:
     yield Paragraph(
         [
             "The readout belongs to the cost: ",
@@ -93,8 +113,19 @@ def _readout_updates(names: Names, measure: Measure) -> Iterator[Block]:
         ]
     )
     for symbol, slope, label in readout_slopes(names):
-        yield Equation(Slope(cost_symbol(names), symbol), slope, label=label)
-        yield Equation(Change(symbol), measure(slope, -rate(names), nudged=True), label="update")
+        what = readout_words(names, symbol)
+        yield Equation(Slope(cost_symbol(names), symbol), slope, label=label, note=what)
+        change = measure(slope, -rate(names), nudged=True)
+        yield Equation(Change(symbol), change, label="update", note=f"{what}, times the nudge, {contrasted}")
+
+
+def readout_words(names: Names, symbol: sp.Expr) -> str:
+    """What ∂C/∂p of a parameter of the readout is, in words."""
+    bias = names.system.readout.bias
+    if bias is not None and symbol == names.parameter("readout", bias, (readout_index(names),)):
+        return "the slope of the cost by the value of the readout"
+    unknown = next(iter(names.derivation.cost.unknowns.values())).symbol
+    return f"the slope of the cost by the value of the readout times a function of the {called(unknown)} of the output"
 
 
 def readout_slopes(names: Names) -> Iterator[tuple[sp.Expr, sp.Expr, str]]:
@@ -115,4 +146,4 @@ def slopes(names: Names) -> Iterator[Block]:
     for form, p in trained(names):
         if (slope := parameter_slope(names, form, p)) != 0:
             symbol = page_parameter(names, form, p)
-            yield Equation(Slope(energy_symbol(names), symbol), slope, note=reading(form, p))
+            yield Equation(Slope(energy_symbol(names), symbol), slope, note=measured(form, p))

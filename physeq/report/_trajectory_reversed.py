@@ -9,10 +9,11 @@ import sympy as sp
 
 from physeq.report._naming import Names
 from physeq.report._operators import Scaled, Written, sum_over
+from physeq.report._reading import called, place
 from physeq.report._relations import Change, Contrast, Slope, TotalSlope
 from physeq.report._rule_operators import At
 from physeq.report._rule_phases import LOCALITY, rate
-from physeq.report._rule_updates import kept
+from physeq.report._rule_updates import kept, noted
 from physeq.report._steady import nudge_symbol
 from physeq.report._trajectory_action import cost_slopes
 from physeq.report._trajectory_locality import Row, locality_table
@@ -34,7 +35,7 @@ from physeq.report.document import Block, Equation, Math, Note, Paragraph, Secti
 from physeq.symbolic.action import bilinear_slopes
 from physeq.symbolic.component import Slot
 from physeq.symbolic.motion_form import MotionForm
-from physeq.symbolic.symbols import Coordinate, Parameter
+from physeq.symbolic.symbols import Coordinate, Parameter, StateSymbol
 
 
 def time_reversed(names: Names, model: Any, rule: Any) -> list[Block]:
@@ -69,7 +70,7 @@ def time_reversed(names: Names, model: Any, rule: Any) -> list[Block]:
         blocks.append(Equation(response(names, model, owner, q, 0, (i,)), change, label=f"response, group {owner}"))
     blocks += _formula(names, model)
     slopes = list(product_slopes(names, model))
-    for form, p, _, shown in slopes:
+    for form, p, (slope, _), shown in slopes:
         symbol = page_parameter(names, form, p)
         if shown == 0:
             why = f" ({described(form, p)}) stands in no balance of forces: its gradient is 0."
@@ -77,8 +78,9 @@ def time_reversed(names: Names, model: Any, rule: Any) -> list[Block]:
             continue
         number, rest = shown.as_coeff_Mul()
         total = over_time(names, model.boundary, rest)
-        blocks.append(Equation(Change(symbol), Scaled(-rate(names) * number, total), label=described(form, p),
-                               note=kept(p, symbol)))  # fmt: skip
+        note = noted(_words(form, p, slope), kept(p, symbol))
+        change = Scaled(-rate(names) * number, total)
+        blocks.append(Equation(Change(symbol), change, label=described(form, p), note=note))
     stored = "the whole record of the free run, 1 running integral"
     table = [Row(form, p, *integrand) for form, p, integrand, shown in slopes if shown != 0]
     closing = (
@@ -87,6 +89,15 @@ def time_reversed(names: Names, model: Any, rule: Any) -> list[Block]:
     )
     found = [*locality_table(names, model, table, "free, and error backwards", stored), Paragraph(closing)]
     return [*blocks, Section(LOCALITY, found)]
+
+
+def _words(form: MotionForm, p: Parameter, slope: sp.Expr) -> str:
+    """What is multiplied, in words: states of the free motion, and what the second run adds to them."""
+    component = form.placement.component
+    free = sorted((s for s in slope.free_symbols if isinstance(s, StateSymbol)), key=str)
+    told = " and ".join(dict.fromkeys(f"the {called(s)}{place(component, s)}" for s in free)) or "a constant"
+    shared = ", summed over all elements" if p.shared else ""
+    return f"{told} along the free run, times the response played backwards, integrated over time{shared}"
 
 
 # ---- error and response ----------------------------------------------------------------------------------------------

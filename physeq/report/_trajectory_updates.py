@@ -10,11 +10,11 @@ import sympy as sp
 from physeq.report._assemble import tidy, total
 from physeq.report._naming import Names
 from physeq.report._operators import Scaled, Written
+from physeq.report._reading import reading
 from physeq.report._relations import Change, Contrast, Slope
 from physeq.report._rule_phases import Measured, rate
-from physeq.report._rule_updates import kept
+from physeq.report._rule_updates import kept, noted
 from physeq.report._trajectory_names import lagrangian, over_time, page_terms
-from physeq.report._trajectory_reading import reading
 from physeq.report._words import shown_name
 from physeq.report.document import Block, Equation, Math, Note, Table
 from physeq.symbolic.action import lagrangian_slopes
@@ -117,9 +117,6 @@ def action_updates(
         change = measure(shown, -rate(names))
         if more is not None:
             change = Written(change, more(form, p, -rate(names)))
-        note: list = []
-        if (what := reading(form, slope)) is not None:
-            note.append(f"{what}, integrated over time: {contrasted}")
-        if (bounds := kept(p, symbol)) is not None:
-            note += ["; " if note else "", *bounds]
-        yield Equation(Change(symbol), change, label="update", note=note or None)
+        what = reading(form.placement.component, slope) + (", summed over all elements" if p.shared else "")
+        note = noted(f"{what}, integrated over time: {contrasted}", kept(p, symbol))
+        yield Equation(Change(symbol), change, label="update", note=note)

@@ -9,6 +9,7 @@ from . import drawing_tikz
 from ._glyphs import COMMAND_OF
 from ._latex_tables import PAGE, write_table
 from ._layout import Lines, aligned_rows, broken, symbol_table, turned
+from ._relations import Chain
 from ._widths import math_width
 from .document import (
     Block,
@@ -51,6 +52,8 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \newcommand{\fittedto}[2]{\sbox{\wideformula}{$#2$}%
   \ifdim\wd\wideformula>#1\resizebox{#1}{!}{\usebox{\wideformula}}\else\usebox{\wideformula}\fi}
 \newcommand{\fitted}[1]{\fittedto{0.9\linewidth}{\displaystyle #1}}
+% A long formula in a line of text, which may end in front of it.
+\newcommand{\longformula}[1]{\hfil\penalty0\hfilneg\fittedto{\linewidth}{#1}}
 """
 
 _ESCAPES = {
@@ -148,7 +151,10 @@ def _glyph(glyph: str, verbatim: bool) -> str:
 
 
 def _math(expr: sp.Basic) -> str:
-    return f"${latex(expr)}$"
+    source = latex(expr)
+    breaks = isinstance(expr, sp.Add | Chain)  # TeX itself does, beside signs outside of brackets
+    size = math_width(source)
+    return rf"\longformula{{{source}}}" if size > (0.9 if breaks else 0.25) * PAGE else f"${source}$"
 
 
 def _inline(inline: Inline) -> str:

@@ -17,6 +17,8 @@ from physeq.registry import registry
 from physeq.report import Section, Table
 from physeq.report._procedure import PROCEDURE
 from physeq.report._references import references
+from physeq.report._relations import Change
+from physeq.report._rule_operators import At
 from physeq.report._rule_phases import LOCALITY
 from physeq.report.document import Equation, Steps
 
@@ -169,6 +171,30 @@ def test_every_parameter_that_moves_has_its_place(name, variant):
         learning = next(s for s in page.blocks if isinstance(s, Section) and s.title.startswith("Learning"))
         updates = [b for b in learning.blocks if isinstance(b, Equation) and b.label == "update"]
         assert not updates or rows or "readout" in page.to_markdown(), which
+
+
+@over_variants
+def test_every_update_says_what_it_measures(name, variant):
+    for which, page in made(name, variant).rules.items():
+        for section in sections(page.blocks):
+            for block in section.blocks:
+                if isinstance(block, Equation) and isinstance(block.lhs, Change | At):
+                    told = "".join(part for part in block.note or () if isinstance(part, str))
+                    # The step in front of a sum of steps says it, and so do those of single parameters.
+                    general = block.label in ("over the phase", "every step")
+                    assert general or re.match(r"(half )?(the|a|its) \w+", told), (which, block)
+
+
+def test_readings_are_those_of_the_physics():
+    """By hand, for terms whose physics is known."""
+    told = made("resistor_network", "linear").rules["equilibrium-propagation"].to_markdown()
+    assert "half the square of the voltage drop across the resistor, in the positive less the negative phase" in told
+    told = made("hopfield", "prototypical").rules["vector-field-ep"].to_markdown()
+    assert "the response of the state of a unit at the target times the state of a unit at the source" in told
+    told = made("oscillator_chain", "lossless").rules["lagrangian-ep"].to_markdown()
+    assert "the square of the difference of position along x across the spring, integrated over time" in told
+    told = made("oscillators", "kuramoto").rules["equilibrium-propagation"].to_markdown()
+    assert "the cosine of the phase difference across the phase coupling" in told
 
 
 def test_the_systems_shown_by_default_have_every_rule():

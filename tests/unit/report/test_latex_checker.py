@@ -67,6 +67,11 @@ def test_a_column_that_does_not_wrap_is_measured():
     assert "em on a line of 41.5 em" in found
 
 
+def test_a_formula_in_the_text_is_measured():
+    longer = PAGE.replace("The energy $", "The energy $" + "x_{i} + " * 20, 1)
+    assert any("a formula in the text is" in one for one in problems(longer))
+
+
 def test_a_formula_that_nothing_scales_is_measured():
     start = PAGE.index("\\begin{align*}")
     rows = PAGE[start : PAGE.index("\\end{align*}")].replace(" \\\\\n&\\quad", "")

@@ -169,10 +169,10 @@ def test_locality_says_what_is_measured_integrated_and_kept():
 def test_updates_are_read_in_words():
     text = modelled("chain-ends").to_markdown()
     assert (
-        "the square of the difference of position along x across the element from its value at rest, integrated over "
+        "the square of the difference of position along x across the spring from its value at rest, integrated over "
         "time: positive less negative" in text
     )
-    assert "the square of the rate of position along x, integrated over time" in text
+    assert "the square of the rate of position along x of the node, integrated over time" in text
 
 
 def test_structure_is_a_table_with_reasons():
@@ -187,7 +187,8 @@ def test_models_print_themselves():
     model = modelled("pendula")
     text = str(model)
     assert text.splitlines()[0] == (
-        "system: 3 nodes, 2 elements in 1 bundle, 8 trained parameters; extremals of an action, Periodic, 9 times"
+        "system: 3 nodes in 1 group, 2 elements in 1 bundle, 8 trained parameters; extremals of an action, Periodic, "
+        "9 times"
     )
     assert "Δκ[i, j] = -η/(4 β) ∫[0 … T] ((θ[i] - θ[j])²|(β) - (θ[i] - θ[j])²|(-β)) dt" in text
     assert "linear: no (component 'pendulum' in 'nodes' is not linear in the states)" in text
