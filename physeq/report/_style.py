@@ -51,6 +51,9 @@ aside { margin: 1rem 0; padding: .5rem 1rem; border-left: .25rem solid var(--not
 aside.warning { border-color: var(--warning); }
 aside strong { color: var(--note); }
 aside.warning strong { color: var(--warning); }
+@media (max-width: 54rem) {
+  :is(p, li, dd, aside, figcaption) > math { max-width: 100%; overflow-x: auto; overflow-y: hidden; }
+}
 @media (max-width: 30rem) {
   body { padding: 1rem .8rem 3rem; }
   main ol, main ul { padding-left: 1.3rem; }

@@ -136,7 +136,7 @@ def test_pages_of_the_gallery(browser, site, address):
 
 
 def test_pages_opened_from_a_folder(browser, pages):
-    """Without a server: no script, no request, in all four combinations of width and scheme."""
+    """Without a server: nothing but files of the folder, in all four combinations of width and scheme."""
     urls = [path.as_uri() for path in sorted(pages.rglob("*.html"))]
     assert len(urls) > 10
     for window in (WIDE, NARROW):
@@ -146,7 +146,7 @@ def test_pages_opened_from_a_folder(browser, pages):
                 found, seen = complaints(browser, url)
                 assert not found, (url, window, scheme, found)
                 assert seen["maths"] or url.endswith("/index.html")
-                assert browser.requests() == [url]
+                assert all(asked.startswith(pages.as_uri()) for asked in browser.requests())
 
 
 def test_links_of_a_folder_lead_on(browser, pages):
@@ -167,7 +167,7 @@ def test_navigation_and_search(browser, address):
     browser.evaluate("document.querySelector('.sidebar-tree a[href*=\"choosing\"]').click()")
     browser.loaded()
     assert browser.evaluate("document.querySelector('h1').firstChild.textContent") == "How to choose"
-    for word, wanted in (("homeostasis", "choosing.html"), ("memristor", "gallery.html")):
+    for word, wanted in (("superlinear", "choosing.html"), ("memristor", "gallery.html")):
         browser.open(f"{address}/search.html?q={word}")
         browser.wait("document.querySelectorAll('#search-results li').length > 0")
         found = browser.wait(
