@@ -28,7 +28,7 @@ class Browser:
 
     def __init__(self, program: str):
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        self.last, self.buffer, self.events, self.session = 0, b"", [], None
+        self.last, self.buffer, self.events, self.page = 0, b"", [], None
         try:
             self._start(program)
         except RuntimeError as error:
@@ -38,7 +38,7 @@ class Browser:
                 raise
             self._start(program, option[1])
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.page = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
 
@@ -73,8 +73,8 @@ class Browser:
         """The result of a command; events that come meanwhile are kept."""
         self.last += 1
         message = {"id": self.last, "method": method, "params": params}
-        if self.session is not None:
-            message["sessionId"] = self.session
+        if self.page is not None:
+            message["sessionId"] = self.page
         os.write(self.write, json.dumps(message).encode() + b"\0")
         deadline = time.monotonic() + 120
         while True:
@@ -161,7 +161,7 @@ class Browser:
 
     def close(self):
         """End the browser and remove its profile."""
-        self.session = None
+        self.page = None
         with contextlib.suppress(EOFError, OSError, RuntimeError, TimeoutError):
             self.call("Browser.close")
         self._end()

@@ -30,6 +30,7 @@ def run(page):
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda p: p.name)
 def test_blocks_run(page, capsys):
     names = run(page)
+    plt.close("all")
     if page.name == "README.md":
         result = names["result"]
         assert len(blocks(page)[0].strip().splitlines()) < 40
