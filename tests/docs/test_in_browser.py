@@ -114,6 +114,32 @@ def complaints_of(browser, urls):
     return wrong, formulas
 
 
+FAULTY = """<!DOCTYPE html><html><head><title>Faulty</title></head><body style="background: #fff; color: #000">
+<p style="color: #999">Too pale.</p> <p>Black.</p> <pre style="color: #000">Code.</pre>
+<math style="width: 0; height: 0; overflow: hidden"><mi>x</mi></math>
+<table style="width: 900px"><tr><td>Wide.</td></tr></table>
+<img src="missing.png"><img src="http://127.0.0.1:9/elsewhere.png">
+<script>console.error("wrong")</script></body></html>"""
+
+
+def test_faults_are_seen(browser, tmp_path):
+    page = tmp_path / "faulty.html"
+    page.write_text(FAULTY, encoding="utf-8")
+    browser.look(**NARROW)
+    found, seen = complaints(browser, page.as_uri())
+    text = "\n".join(found)
+    for said in (
+        "console:",
+        "ERR_FILE_NOT_FOUND",
+        "another host: http://127.0.0.1:9/",
+        "px wide in a window of 400 px",
+    ):
+        assert said in text
+    assert "mathematics without a size: 'x'" in text and "cut off: TABLE Wide." in text
+    assert "text with a contrast of 2.85: 'Too pale.'" in text and "code with" not in text
+    assert seen["lowest"]["code"][0] == 21
+
+
 def test_pages_of_the_site(browser, site, address):
     urls = [f"{address}/{path.as_posix()}" for path in sphinx_pages(site)]
     assert len(urls) > 40
