@@ -163,6 +163,11 @@ def _inline(inline: Inline) -> str:
     return rf"\texttt{{{_code(inline.text)}}}" if isinstance(inline, Code) else escape(inline)
 
 
+def _in_cell(inline: Inline) -> str:
+    """As in a line of text; a table has its own ways with long formulas."""
+    return f"${latex(inline.expr)}$" if isinstance(inline, Math) else _inline(inline)
+
+
 def _code(text: str) -> str:
     """A name as typed, which may break after its inner signs: names such as input->hidden.w have no spaces."""
     words = text.split(" ")
@@ -186,7 +191,7 @@ def _block(block: Block, level: int) -> str:
         case Equation():
             return _equation(block)
         case Table():
-            return write_table(block, _inline)
+            return write_table(block, _in_cell)
         case Bullets() | Steps():
             return _list(block)
         case Preformatted():
