@@ -8,9 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from physeq.report._widths import CODE, math_width, text_width
-
-PAGE = 41.5  # em: 16 cm in an 11 pt face
+from latex_measures import PAGE, TOKEN, cell_width, columns, equations, group_end, in_text, split, typed
 
 # Commands by the package that defines them, "" for LaTeX itself: what mathematics alone may hold, and what is text's.
 MATH = {
@@ -59,8 +57,6 @@ T1 = frozenset("¡¿«»§¶°·±×÷µ¹²³¼½¾ªº¬¢£¥©®ßÆæØøÐ
     and ord(unicodedata.normalize("NFC", letter + accent)) < 0x100
 }
 
-_TOKEN = re.compile(r"\\([a-zA-Z]+)|\\(.)|(.)", re.DOTALL)
-
 
 @dataclass
 class _Reader:
@@ -89,7 +85,7 @@ class _Reader:
         pending = ""  # the mode of the next group: the argument of a command
         position = 0
         while position < len(self.source):
-            match = _TOKEN.match(self.source, position)
+            match = TOKEN.match(self.source, position)
             start, position = position, match.end()
             word, sign, plain = match.groups()
             if word in ("begin", "end"):
@@ -146,34 +142,32 @@ class _Reader:
             self.fail(start, "aligned outside of mathematics")
         self.stack.append(("environment", name, start))
         if name == "longtable":
-            end = _group_end(self.source, match.end())
+            end = group_end(self.source, match.end())
             self.table(match.end(), end)
             return end
         return match.end()
 
     def table(self, start: int, end: int) -> None:
         """The rows of a table have as many cells as its columns, and its columns fit the page."""
-        columns = _columns(self.source[start + 1 : end - 1])
+        kinds = columns(self.source[start + 1 : end - 1])
         closing = self.source.find(r"\end{longtable}", end)
         body = self.source[end : closing if closing >= 0 else len(self.source)]
         small = self.source[:start].endswith("{\\small\n\\begin{longtable}")
         body = re.sub(r"\\(toprule|midrule|bottomrule|endhead)\b", "", body)
-        *rows, rest = _split(body, r"\\")
+        *rows, rest = split(body, r"\\")
         if rest.strip():
             self.fail(start, f"a table's last row is not ended: {rest.strip()[:40]!r}")
-        widths = [0.0] * len(columns)
+        widths = [0.0] * len(kinds)
         for row in rows:
-            cells = _split(row, "&")
-            if len(cells) != len(columns):
+            cells = split(row, "&")
+            if len(cells) != len(kinds):
                 self.fail(
-                    start, f"a row of {len(cells)} cells in a table of {len(columns)} columns: {row.strip()[:60]!r}"
+                    start, f"a row of {len(cells)} cells in a table of {len(kinds)} columns: {row.strip()[:60]!r}"
                 )
                 return
-            widths = [max(w, _cell_width(cell)) for w, cell in zip(widths, cells, strict=True)]
+            widths = [max(w, cell_width(cell)) for w, cell in zip(widths, cells, strict=True)]
         line = PAGE / 0.92 if small else PAGE
-        total = sum(w if c is None else c * line for w, c in zip(widths, columns, strict=True)) + 1.1 * (
-            len(columns) - 1
-        )
+        total = sum(w if c is None else c * line for w, c in zip(widths, kinds, strict=True)) + 1.1 * (len(kinds) - 1)
         if total > line + 0.3:
             self.fail(start, f"a table of {total:.1f} em on a line of {line:.1f} em")
 
@@ -217,96 +211,6 @@ class _Reader:
             self.fail(start, f"{sign!r} (U+{ord(sign):04X}) is in none of the fonts")
 
 
-def _group_end(source: str, start: int) -> int:
-    """Behind the brace that closes the one at `start`."""
-    depth = 0
-    for match in _TOKEN.finditer(source, start):
-        depth += {"{": 1, "}": -1}.get(match[3] or "", 0)
-        if depth == 0:
-            return match.end()
-    return len(source)
-
-
-def _split(source: str, mark: str) -> list[str]:
-    """Parts between marks that stand outside of braces and environments."""
-    parts, depth, begin, inside = [], 0, 0, 0
-    for match in _TOKEN.finditer(source):
-        depth += {"{": 1, "}": -1}.get(match[3] or "", 0)
-        inside += {"begin": 1, "end": -1}.get(match[1] or "", 0)
-        if match[0] == mark and depth == 0 and inside == 0:
-            parts.append(source[begin : match.start()])
-            begin = match.end()
-    return [*parts, source[begin:]]
-
-
-def _columns(spec: str) -> list[float | None]:
-    """The columns of a table: a share of the line for those that wrap, None for natural ones."""
-    spec = spec.replace(r"@{}", "")
-    found: list[float | None] = []
-    for match in re.finditer(r">\{[^{}]*\}|p\{([\d.]+)\\linewidth\}|([lcr])", spec):
-        if match[1]:
-            found.append(float(match[1]))
-        elif match[2]:
-            found.append(None)
-    return found
-
-
-_BRACED = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
-_PIECE = re.compile(rf"\$([^$]*)\$|\\ensuremath{_BRACED}|\\texttt{_BRACED}|([^$\\]+)|\\(?:[a-zA-Z]+(?:\{{\}})?|.)")
-
-
-def _cell_width(cell: str) -> float:
-    """A cell on one line."""
-    total = 0.0
-    for match in _PIECE.finditer(cell):
-        mathematics, shown, code, text = match.groups()
-        if mathematics or shown:
-            total += math_width(mathematics or shown)
-        elif code:
-            total += CODE * len(re.sub(r"\\allowbreak\{\}|\\(?=[_&%#$])|[{}]", "", code))
-        elif text:
-            total += text_width(re.sub(r"[{}]|\s+$|^\s+", "", text)) if text.strip() else 0.33
-        else:
-            total += 0.55  # a sign that has a name, such as \\textless{}
-    return total
-
-
-def _equations(source: str) -> list[str]:
-    """Displayed equations that would stick out: nothing scales them, and no line break helps."""
-    found = []
-    for match in re.finditer(r"\\begin\{(equation|align)\*\}\n(.*?)\n\\end\{\1\*\}", source, re.DOTALL):
-        if match[2].startswith(r"\fitted"):
-            continue
-        for row in _split(re.sub(r"\\tag\{(?:[^{}]|\{[^{}]*\})*\}", "", match[2]), r"\\"):
-            size = math_width(row.replace("&", ""), display=True)
-            if size > PAGE:
-                line = source.count("\n", 0, match.start()) + 1
-                found.append(f"line {line}: a line of an equation is {size:.1f} em wide: {row.strip()[:60]}")
-    return found
-
-
-def _typed(source: str) -> list[str]:
-    """Lines of typed text, which nothing breaks, that would stick out."""
-    found = []
-    for number, line in enumerate(source.splitlines(), 1):
-        if line.startswith(r"\mbox{}"):
-            plain = re.sub(r"\\[a-zA-Z]+\{\}", "x", line.removeprefix(r"\mbox{}").removesuffix(r"\\"))
-            size = 0.92 * CODE * len(re.sub(r"\\(?=[{}_&%#$])|(?<!\\)[{}]", "", plain))
-            if size > PAGE:
-                found.append(f"line {number}: typed text is {size:.1f} em wide: {line[:60]}")
-    return found
-
-
-def _in_text(source: str) -> list[str]:
-    """Formulas in lines of text that are longer than a line, and that nothing scales."""
-    found = []
-    for number, line in enumerate(source.splitlines(), 1):
-        for formula in re.findall(r"(?<!\\)\$([^$]+)\$", line):
-            if (size := math_width(formula)) > 0.9 * PAGE:
-                found.append(f"line {number}: a formula in the text is {size:.1f} em wide: {formula[:60]}")
-    return found
-
-
 def problems(source: str) -> list[str]:
     """What is wrong with a complete LaTeX file, each with its line."""
     begin, end = r"\begin{document}", r"\end{document}"
@@ -329,9 +233,9 @@ def problems(source: str) -> list[str]:
     dangling = sorted(set(re.findall(r"\\ref\{([^}]*)\}", body)) - set(labels))
     return [
         *reader.found,
-        *_equations(blank + begin + body),
-        *_typed(source),
-        *_in_text(body_lines),
+        *equations(blank + begin + body),
+        *typed(source),
+        *in_text(body_lines),
         *(f"label {name} is given twice" for name in twice),
         *(f"there is no label {name}" for name in dangling),
     ]
