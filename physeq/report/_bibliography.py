@@ -25,7 +25,7 @@ PAPERS: dict[str, tuple[tuple[str, ...], str, str]] = {
             "Julie Grollier",
             "Damien Querlioz",
         ),
-        "2021",
+        "2020",
         "Scaling Equilibrium Propagation to Deep ConvNets by Drastically Reducing its Gradient Estimator Bias",
     ),
     "2208.08862": (
