@@ -114,7 +114,9 @@ def _measured(found: GradientAgreement, model: Any, rule: LearningRule, params: 
     both = [flat_trainable(model, one) for one in (estimate, exact)]
     if not (np.isfinite(both[1]).all() and both[1].any()):
         raise ModelError("the exact gradient vanishes here or is not finite, so that nothing can be compared with it")
-    return replace(found, **_compared(*both), parameters=tuple(_by_parameter(model, estimate, exact)))
+    error, cosine = _compared(*both)
+    parameters = tuple(_by_parameter(model, estimate, exact))
+    return replace(found, relative_error=error, cosine=cosine, parameters=parameters)
 
 
 def _reference(model: Any, rule: LearningRule) -> LearningRule:
@@ -155,15 +157,19 @@ def _by_parameter(model: Any, estimate: Any, exact: Any):
         for name, reference in own.items():
             if trainable[placement][name]:
                 pair = (np.ravel(np.asarray(x, float)) for x in (estimate[placement][name], reference))
-                yield ParameterAgreement(f"{placement}.{name}", **_compared(*pair))
+                yield ParameterAgreement(f"{placement}.{name}", *_compared(*pair))
 
 
-def _compared(estimate: np.ndarray, exact: np.ndarray) -> dict[str, float | None]:
+def _compared(estimate: np.ndarray, exact: np.ndarray) -> tuple[float | None, float | None]:
+    """(relative error, cosine); None where one does not exist."""
     size, length = float(np.linalg.norm(exact)), float(np.linalg.norm(estimate))
     error = float(np.linalg.norm(estimate - exact)) / size if size else None
     cosine = float(estimate @ exact) / (size * length) if size * length else None
-    return {name: x if x is None or math.isfinite(x) else None for name, x in
-            (("relative_error", error), ("cosine", cosine))}  # fmt: skip
+    return _finite(error), _finite(cosine)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is None or math.isfinite(value) else None
 
 
 # On the page ----------------------------------------------------------------------------------------------------------

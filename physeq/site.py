@@ -138,7 +138,8 @@ def _documents(title: str, system: Any, variant: Variant) -> RulePages:
         derivation = system.derive()
         return with_verification(pages_of(title, derivation), variant, derivation)
     model = variant.trajectories(system)
-    return pages_of(title, model.derived(), model)
+    derivation = model.derived()
+    return with_verification(pages_of(title, derivation, model), variant, derivation, model)
 
 
 def _sizes(system: Any) -> tuple[int, int, int]:
