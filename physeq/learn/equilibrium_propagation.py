@@ -121,7 +121,7 @@ class EquilibriumPropagation(LearningRule):
         free: finder of the free phase; by default the model's.
         nudged: finder of the nudged phases, started at the free state; by default `free`.
 
-    Source: Scellier & Bengio 2017, arXiv:1602.05179, eq. 10; centered: Laborieux et al. 2021, arXiv:2006.03824.
+    Source: Scellier & Bengio 2017, arXiv:1602.05179, eq. 10; centered: Laborieux et al. 2020, arXiv:2006.03824.
 
     >>> EquilibriumPropagation(nudging=Centered(0.1), free=FixedPoint(30), nudged=FixedPoint(10)).phases()[1].nudge
     '+β'
