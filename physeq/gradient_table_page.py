@@ -11,12 +11,11 @@ BEGIN, END = "<!-- gradient-errors -->", "<!-- /gradient-errors -->"
 _MOST = 8  # columns of one table
 _SHORT = {
     "equilibrium-propagation": "EP",
-    "backpropagation-through-time": "backpropagation through time",
     "vector-field-ep": "vector-field EP",
     "time-reversed-nudge": "time-reversed nudge",
     "continual-vector-field-ep": "continual vector-field EP",
-    "one-sided": "one-sided",
 }
+_PEOPLE = ("Hamiltonian", "Jacobian", "Lagrangian")
 _KINDS = {"equilibria": "Equilibria", "paths": "Trajectories"}
 
 Variants = Mapping[str, Mapping[str, Any]]
@@ -77,13 +76,15 @@ def short(one: Mapping[str, Any]) -> str:
 
     >>> short({"rule": "equilibrium-propagation", "nudging": "one-sided", "nudge": None})
     'EP, one-sided'
-    >>> short({"rule": "holomorphic-ep", "nudging": None, "nudge": None})
-    'holomorphic EP'
+    >>> short({"rule": "lagrangian-ep", "nudging": None, "nudge": None})
+    'Lagrangian EP'
     """
-    words = [_SHORT.get(one["rule"], one["rule"].replace("-ep", " EP").replace("-", " "))]
+    name = _SHORT.get(one["rule"], one["rule"].replace("-ep", " EP").replace("-", " "))
+    for person in _PEOPLE:
+        name = name.replace(person.lower(), person)
     nudge = None if one["nudge"] is None else f"nudge {one['nudge']}"
     # An inside nudge is what every other way of settling has.
-    return ", ".join([*words, *(w for w in (one["nudging"], nudge) if w is not None and w != "nudge inside")])
+    return ", ".join([name, *(w for w in (one["nudging"], nudge) if w is not None and w != "nudge inside")])
 
 
 def cell(one: Mapping[str, Any]) -> str:
@@ -97,7 +98,8 @@ def cell(one: Mapping[str, Any]) -> str:
         return "–"
     if one["relative_error"] is None:
         return "?"
-    number = f"{one['relative_error']:.0e}"
+    error = one["relative_error"]
+    number = f"{error:.0e}" if error < 0.01 else f"{error:.2g}"
     return f"**{number}**" if one["fault"] else f"({number})" if one["bias"] else number
 
 
@@ -117,9 +119,9 @@ def _lead(record: Mapping[str, Any]) -> str:
 def _legend(record: Mapping[str, Any]) -> str:
     """What the marks of the tables mean, as far as they occur."""
     found = [one for v in record["variants"].values() for one in v["rules"]]
-    said = ["– the rule does not hold for the system and says why"]
+    said = ["– the rule refuses the system and says why"]
     if any(one["bias"] and not one["refused"] for one in found):
-        said.append("(in brackets) it holds, and stays off the gradient there, as it says")
+        said.append("(in brackets) the rule is biased there, as it says itself")
     if any(one["refused"] is None and one["relative_error"] is None for one in found):
         said.append("? no estimate settled")
     if any(one["fault"] for one in found):
