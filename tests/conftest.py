@@ -35,3 +35,17 @@ def _few_programs_in_memory():
     if _mapped_regions() > 25_000:
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.hookimpl(tryfirst=True)  # before cases are chosen by their marks
+def pytest_collection_modifyitems(items):
+    """Cases that `@pytest.mark.quick(...)` does not name run with the slow ones."""
+    cases: dict[tuple, set[str]] = {}
+    for item in items:
+        if mark := item.get_closest_marker("quick"):
+            cases.setdefault((item.function, mark.args), set()).add(item.callspec.id)
+            if item.callspec.id not in mark.args:
+                item.add_marker(pytest.mark.slow)
+    for (function, named), found in cases.items():
+        if len(found) > len(named) and (unknown := set(named) - found):
+            raise pytest.UsageError(f"{function.__qualname__} has no cases {sorted(unknown)}, only {sorted(found)}")

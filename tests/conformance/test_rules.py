@@ -69,6 +69,7 @@ def relative(found, exact):
     return np.linalg.norm(found - exact) / np.linalg.norm(exact)
 
 
+@pytest.mark.quick("hopfield", "resistors", "prototypical", "internal")
 def test_implicit_differentiation_agrees_with_finite_differences(case):
     assert np.linalg.norm(case.exact) > 1e-3
     assert relative(case.flat(pq.FiniteDifferences(finder=case.finder)), case.exact) < 1e-7
@@ -87,6 +88,7 @@ def errors_of(case, nudging, betas):
     return [relative(np.asarray(estimate(beta)), case.exact) for beta in betas]
 
 
+@pytest.mark.quick("hopfield", "resistors", "prototypical", "xy")
 def test_centered_equilibrium_propagation_is_second_order(case):
     scale = 0.1 if case.name == "saturating" else 1.0  # no unit may reach or leave its bound on the way
     errors = errors_of(case, pq.Centered, (0.08 * scale, 0.04 * scale))
@@ -94,6 +96,7 @@ def test_centered_equilibrium_propagation_is_second_order(case):
     assert np.log2(errors[0] / errors[1]) == pytest.approx(2, abs=0.1)
 
 
+@pytest.mark.quick("resistors", "prototypical", "saturating")
 def test_one_sided_equilibrium_propagation_is_first_order(case):
     if case.name not in ("layered", "resistors", "prototypical", "saturating", "readout"):
         pytest.skip("the phases and the contrast are those of the centered test")

@@ -23,6 +23,7 @@ def network(sources, targets, size, values, **options):
 
 
 @pytest.mark.parametrize(("source", "g_upper", "g_lower"), [(1.0, 1.0, 1.0), (-2.5, 0.3, 1.7), (1.2, 0.4, 0.1)])
+@pytest.mark.quick("-2.5-0.3-1.7")
 def test_voltage_divider(source, g_upper, g_lower):
     system = network([0, 1], [1, 2], 3, [g_upper, g_lower], inputs=[0], ground=2, outputs=[1])
     compiled, params = system.compile(), params_of(system)
@@ -78,6 +79,7 @@ def test_balanced_bridge_carries_no_current():
 
 
 @pytest.mark.parametrize("source", [-1.0, 0.3, 1.0])
+@pytest.mark.quick("1.0", "-1.0")
 def test_diode_operating_point_by_lambert(source):
     g, current, thermal = 0.02, 1e-3, 0.05
     system = pq.System(
@@ -127,6 +129,7 @@ def test_diode_edge_conducts_from_source_to_target(source):
 
 @pytest.mark.parametrize(("source", "current"), [(1.0, 0.1), (-1.0, 0.3), (-1.0, 2.5)])
 @pytest.mark.parametrize("component", ["ideal", "oriented"])
+@pytest.mark.quick("ideal-1.0-0.1", "oriented--1.0-2.5")
 def test_clamped_node(source, current, component):
     diode = electrical.ideal_diode(lower=0) if component == "ideal" else electrical.ideal_diode_to_ground()
     oriented = {} if component == "ideal" else {"nodes.ideal diode": {"direction": [0.0, -1.0, 0.0]}}
@@ -260,6 +263,7 @@ def test_tasks_differ_in_the_rule_and_its_pace_alone(task):
 
 
 @pytest.mark.parametrize("rule", ["ep", "coupled", "contrastive"])
+@pytest.mark.quick("coupled")
 def test_an_allosteric_task_is_learned(rule):
     """100 nodes, a third of the epochs: the cost falls at least fivefold already, for every rule."""
     experiment = read_experiment(SYSTEMS / "resistor_network" / f"allosteric-linear-{rule}.toml")

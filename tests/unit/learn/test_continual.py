@@ -91,6 +91,7 @@ def worst(a, b):
 
 @pytest.mark.parametrize("batch", [(4,), (), (2, 3)])
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.quick("prototypical-batch1", "outside-batch0", "energy-based-batch2")
 def test_telescoped_equals_naive(case, batch):
     build, steps, bundles = CASES[case]
     model, params, inputs, target = problem(build, batch)

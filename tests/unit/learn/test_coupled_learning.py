@@ -63,6 +63,7 @@ def gradient(rule, case):
 # ---- against their objectives ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick("prototypical", "boxed inside")
 def test_coupled_learning_follows_the_stiffness_weighted_cost_to_first_order(case):
     found = pq.audit(*case[:2], pq.CoupledLearning(0.1), *case[2:])
     print(f"relative error {found.best.relative_error:.2e}, cosine to the plain cost {found.cost_cosine:.4f}")
@@ -329,6 +330,7 @@ def test_phases_are_data():
 
 @pytest.mark.parametrize("diodes", [False, True], ids=["linear", "junction diodes"])
 @pytest.mark.parametrize("rule", [pq.CoupledLearning(0.1), pq.ContrastiveLearning()], ids=lambda r: type(r).__name__)
+@pytest.mark.quick("CoupledLearning-linear", "ContrastiveLearning-junction diodes")
 def test_training_lowers_the_cost_a_hundredfold(rule, diodes):
     directions = np.zeros(10)
     directions[4:7] = [1.0, -1.0, 1.0]

@@ -92,6 +92,7 @@ def relative(found, exact):
 # ---- quasi-static, whole periods -------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick("resistors", "prototypical")
 def test_the_bias_is_second_order_and_three_quarters_of_that_of_centered_ep(case):
     betas = (0.04, 0.02)
     errors = case.errors(case.rule, betas)
@@ -101,12 +102,14 @@ def test_the_bias_is_second_order_and_three_quarters_of_that_of_centered_ep(case
 
 
 @pytest.mark.parametrize("name", ["resistors", "diodes"])
+@pytest.mark.quick("resistors")
 def test_the_gradient_of_resistor_networks_is_reached_to_rounding(name):
     case = Case(name)
     assert case.errors(case.rule, [1e-4])[0] < 1e-8
 
 
 @pytest.mark.parametrize("name", ["resistors", "readout"])
+@pytest.mark.quick("resistors")
 def test_four_samples_are_centered_ep(name):
     """Sines 0, 1, 0, −1: the lock-in is the contrast of the two extremes."""
     case = Case(name)
@@ -141,6 +144,7 @@ def test_the_product_of_the_two_signals_is_the_sine_component_of_the_power(resis
     assert gap(0.1) / gap(0.05) == pytest.approx(4, rel=0.1)
 
 
+@pytest.mark.slow
 def test_audits_find_the_promised_order():
     case = Case("diodes")
     found = pq.audit(case.model, case.params, pq.FrequencyPropagation(), case.inputs, case.target)
@@ -275,6 +279,7 @@ def test_noise_needs_a_key_and_follows_it(resistors):
     assert relative(one, other) > 1e-3
 
 
+@pytest.mark.slow
 def test_noise_of_the_dynamics_is_drawn_for_every_sample():
     case = Case("prototypical")
     noisy = pq.FixedPoint(60, noise=pq.GaussianNoise(0.02))
@@ -309,6 +314,7 @@ def bias_gradient(bead, rule, **options):
 
 
 @pytest.mark.parametrize("period", [2.0, 20.0])
+@pytest.mark.quick("2.0")
 def test_the_lag_is_that_of_the_linear_response(bead, period):
     """In phase with the nudge, the bead answers with H/(H² + ω²) in place of 1/H, H = 2."""
     rule = pq.FrequencyPropagation(1e-3, pq.LockIn(2), dynamics=pq.NudgeInTime(period, discard=8))
@@ -328,6 +334,7 @@ def test_slow_nudges_give_the_gradient_in_any_window(bead):
     assert slower < 2e-3 and slow / slower == pytest.approx(4, rel=0.02)
 
 
+@pytest.mark.slow
 def test_noisy_readings_of_the_motion_average_out(bead):
     window = pq.LockIn(4, noise=pq.GaussianNoise(1e-3))
     rule = pq.FrequencyPropagation(0.05, window, dynamics=pq.NudgeInTime(20.0))

@@ -62,17 +62,20 @@ def errors_at(learnt, kind, betas):
     return [apart(found(jnp.asarray(beta)), exact) for beta in betas]
 
 
+@pytest.mark.quick("periodic-duffing")
 def test_centered_nudges_have_an_error_of_second_order(learnt):
     far, near, best = errors_at(learnt, pq.Centered, [3e-3, 3e-4, 3e-5])
     assert np.log10(far / near) == pytest.approx(2.0, abs=0.02)
     assert best < 1e-6
 
 
+@pytest.mark.quick("two-point-duffing", "periodic-linear")
 def test_one_sided_nudges_have_an_error_of_first_order(learnt):
     far, near = errors_at(learnt, pq.OneSided, [1e-3, -1e-4])
     assert np.log10(far / near) == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.quick("both", "two-point-duffing", "periodic-linear")
 def test_the_adjoint_is_the_derivative_of_the_cost(learnt):
     model, params, push, wanted, exact = learnt
     packed, rebuild = ravel_pytree(params)
@@ -131,6 +134,7 @@ def test_gradients_are_those_of_the_transfer_function():
             assert float(gradients[owner][name][i]) == pytest.approx((cost(up) - cost(down)) / 2e-5, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_an_initial_value_leaves_what_the_boundary_term_says():
     start = pq.InitialValue({"nodes": [0.3, 0.0, 0.0]}, {"nodes": [0.0, 0.2, 0.0]}, duration=6.0)
     for node in (linear, duffing):
@@ -186,6 +190,7 @@ def pendula(**options):
     ],
     ids=["periodic", "two-point"],
 )
+@pytest.mark.quick("periodic")
 def test_state_dependent_inertia_is_exact_on_the_coarsest_grid(boundary, solver):
     """What is collocated is d/dt p = ∂L/∂q, an extremal of the discrete action, and not d/dt q̇ = a."""
     model = pendula().trajectories(boundary, solver)
