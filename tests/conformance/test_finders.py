@@ -117,7 +117,28 @@ def solved(finder, name):
 
 
 @pytest.mark.parametrize(("finder", "name"), CASES)
-@pytest.mark.quick("Newton-diodes", "Newton-internal", "Newton-directed", "Minimise-hopfield", "Relaxation-capacitors", "NonlinearCG-hopfield", "NodeDescent-hopfield", "NodeDescent-saturating", "NodeDescent-driven", "NodeDescent-xy", "NodeDescent-boxed", "ConjugateGradients-resistors", "DenseDirect-resistors", "DenseDirect-capacitors", "DenseDirect-driven", "SparseDirect-resistors", "FixedPoint-prototypical", "FixedPoint-driven", "EulerSteps-saturating", "EulerSteps-layered")
+@pytest.mark.quick(
+    "Newton-diodes",
+    "Newton-internal",
+    "Newton-directed",
+    "Minimise-hopfield",
+    "Relaxation-capacitors",
+    "NonlinearCG-hopfield",
+    "NodeDescent-hopfield",
+    "NodeDescent-saturating",
+    "NodeDescent-driven",
+    "NodeDescent-xy",
+    "NodeDescent-boxed",
+    "ConjugateGradients-resistors",
+    "DenseDirect-resistors",
+    "DenseDirect-capacitors",
+    "DenseDirect-driven",
+    "SparseDirect-resistors",
+    "FixedPoint-prototypical",
+    "FixedPoint-driven",
+    "EulerSteps-saturating",
+    "EulerSteps-layered",
+)
 def test_same_equilibrium_as_scipy(finder, name):
     found, expected = solved(finder, name), reference(name)
     assert found.outcome.shape == BATCH and np.all(found.outcome == Outcome.CONVERGED)
@@ -163,7 +184,9 @@ class Counting(pq.Finder):
 
 
 @pytest.mark.parametrize("finder", MOST_QUICK)
-@pytest.mark.quick("Newton", "ConjugateGradients", "DenseDirect", "SparseDirect", "NodeDescent", "EulerSteps", "FixedPoint")
+@pytest.mark.quick(
+    "Newton", "ConjugateGradients", "DenseDirect", "SparseDirect", "NodeDescent", "EulerSteps", "FixedPoint"
+)
 def test_second_calls_compile_nothing_and_warm_starts_are_short(finder):
     name = MAIN[finder]
     model, params, inputs, target = problem_data(name)

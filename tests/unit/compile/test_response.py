@@ -60,7 +60,24 @@ def close(found, expected):
 
 @pytest.mark.parametrize("per_element", [False, True], ids=["messages", "elements"])
 @pytest.mark.parametrize("name", zoo.SYSTEMS)
-@pytest.mark.quick("layered-elements", "readout-elements", "two coordinates-elements", "resistors-messages", "directed-elements", "driven-messages", "hopfield-messages", "internal-messages", "triple-messages", "signals-messages", "diodes-messages", "prototypical-messages", "capacitors-messages", "boxed-messages", "xy-elements", "saturating-elements")
+@pytest.mark.quick(
+    "layered-elements",
+    "readout-elements",
+    "two coordinates-elements",
+    "resistors-messages",
+    "directed-elements",
+    "driven-messages",
+    "hopfield-messages",
+    "internal-messages",
+    "triple-messages",
+    "signals-messages",
+    "diodes-messages",
+    "prototypical-messages",
+    "capacitors-messages",
+    "boxed-messages",
+    "xy-elements",
+    "saturating-elements",
+)
 def test_response_is_the_derivative_of_the_force(name, per_element):
     case = Case(name, zoo.compiled(name, per_element))
     close(force_parameter_gradient(case.problem, case.free, case.cotangent, case.weights), case.oracle())
