@@ -33,6 +33,7 @@ def test_double_pendulum_in_angles(double, solver):
     np.testing.assert_allclose(sol.state["nodes"]["theta"], exact, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_double_pendulum_with_rods():
     angles = np.array([np.pi / 2, 1.0])
     exact = truth.chain_motion(angles, [1.0, 2.0], [1.0, 0.7], TIMES)
@@ -48,6 +49,7 @@ def test_double_pendulum_with_rods():
 
 
 @pytest.mark.parametrize("solver", [None, pq.Rodas5P()])
+@pytest.mark.quick("solver1")
 def test_rods_keep_their_lengths_for_thirty_seconds(solver):
     sol = run(pendulums.cartesian([1.0], [1.0]), pendulums.hanging([1.5]), t1=30.0, rtol=1e-7, solver=solver)
     np.testing.assert_allclose(sol["1.x"] ** 2 + sol["1.y"] ** 2, 1.0, atol=1e-12)
@@ -56,6 +58,7 @@ def test_rods_keep_their_lengths_for_thirty_seconds(solver):
     np.testing.assert_allclose(energy, energy[0], atol=2e-4)
 
 
+@pytest.mark.slow
 def test_ten_links():
     angles, masses, lengths = np.linspace(0.5, -0.3, 10), np.ones(10), np.full(10, 0.3)
     exact = truth.chain_motion(angles, masses, lengths, TIMES)

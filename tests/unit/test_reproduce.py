@@ -250,6 +250,7 @@ def test_stopping():
 # ---- pairs -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_row_beside_another_of_another_system_in_double_precision(shell):  # noqa: F811
     path = write_tables(shell.folder / "own")
     shutil.copytree(path.parents[1], path.parents[2] / "twin", ignore=shutil.ignore_patterns("tables"))

@@ -400,6 +400,7 @@ def test_nothing_compiles_on_the_second_call():
         assert len(Counted.traced) == before
 
 
+@pytest.mark.slow
 def test_audits_see_the_orders_and_the_bias():
     network = small("units")
     arguments = (network.inputs, network.target)

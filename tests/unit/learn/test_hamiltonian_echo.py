@@ -79,6 +79,7 @@ def each_step(tree):
 
 
 @pytest.mark.parametrize("batch", [(), (2,)])
+@pytest.mark.quick("batch1")
 def test_gradients_of_single_steps_are_aligned_with_backpropagation(batch):
     """Trained masses included, whose part of the first and of the last step stands at the ends of the motion."""
     model = model_of(oscillators(5, quartic=True, inertial=True), 250, duration=10.0, cost=BOTH)

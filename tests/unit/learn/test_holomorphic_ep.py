@@ -89,6 +89,7 @@ def case(name):
         "xy",
     ],
 )
+@pytest.mark.quick("xy")
 def test_exact_at_a_quarter_of_the_distance(name):
     """Relative error ≤ 1e-9 with 16 points at the recommended radius, falling geometrically; one-sided EP is off."""
     found = pq.audit(*case(name)[:2], pq.HolomorphicEP(), *case(name)[2:])

@@ -247,6 +247,7 @@ def test_training_with_noise_in_all_phases(network, data):
     assert quiet.test["cost"] != result.test["cost"]
 
 
+@pytest.mark.slow
 def test_experiments_name_noise_and_the_finder_of_evaluations(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_system(tmp_path)

@@ -110,6 +110,7 @@ def test_dropping_periods_equals_starting_where_they_end(mapped):
     np.testing.assert_allclose(flat(dropped), 3 * pieces[1] - 2 * pieces[0], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_noise_averages_out(mapped):
     model, params, reference = mapped
     rule = pq.OscillatingEP(0.2, points=6, periods=6, steps=10, discard=1, noise=pq.GaussianNoise(0.01))

@@ -11,6 +11,7 @@ from physeq import learn
 
 
 @pytest.mark.parametrize("name", ["chain-ends", "shared", "pendula", "lc"])
+@pytest.mark.quick("shared", "pendula")
 def test_printed_updates_of_lagrangian_ep_are_what_the_rule_descends(name):
     case = solved(name)
     rule = learn.LagrangianEP(nudging=learn.Centered(BETA))
@@ -23,6 +24,7 @@ def test_printed_updates_of_lagrangian_ep_are_what_the_rule_descends(name):
 
 
 @pytest.mark.parametrize("nudging", [learn.OneSided(BETA), learn.OneSided(-BETA), learn.Holomorphic(BETA, 5)])
+@pytest.mark.quick("nudging2")
 def test_printed_updates_of_other_nudges(nudging):
     case = solved("duffing")
     rule = learn.LagrangianEP(nudging=nudging)
@@ -71,6 +73,7 @@ def backwards_run(case, error):
 
 
 @pytest.mark.parametrize("name", ["damped", "damped-rate", "rlc"])
+@pytest.mark.quick("damped")
 def test_printed_updates_of_the_time_reversed_nudge_are_what_the_rule_descends(name):
     case = solved(name)
     rule = learn.TimeReversedNudge()

@@ -143,6 +143,7 @@ def test_a_strong_nudge_is_reached_in_parts_and_is_the_same_orbit():
 
 
 @pytest.mark.parametrize("boundary", ["periodic", "two-point", "initial"])
+@pytest.mark.quick("two-point")
 def test_newtons_matrix_is_the_derivative_of_the_equations(boundary):
     conditions = {
         "periodic": (pq.Periodic(PERIOD), pq.HarmonicBalance(2)),

@@ -53,6 +53,7 @@ def test_the_steps_are_those_written_out(inertial, beta):
     np.testing.assert_allclose(found.end, np.concatenate([q, v]), rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_second_order_with_held_nodes_and_signals_fed_to_components():
     """Against an adaptive method of order 8 on the same equations; states on the grid too."""
     u = pq.signal("u")

@@ -318,6 +318,7 @@ def test_events_jumps_and_batches():
 
 
 @pytest.mark.parametrize("backend", [DenseLU(), KLU()])
+@pytest.mark.quick("backend0")
 def test_batches_whose_members_take_different_numbers_of_steps(backend):
     term, parameters = ladder(PARAMETERS)
     term = DAETerm(

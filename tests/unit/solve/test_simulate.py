@@ -150,6 +150,7 @@ ROUTES = {
 
 
 @pytest.mark.parametrize("route", [pytest.param(r, marks=pytest.mark.slow if r == "implicit" else ()) for r in ROUTES])
+@pytest.mark.quick("rodas5p")
 def test_gradients_of_a_voltage_and_an_energy(route):
     """R2, the memristor and the diode stand in algebraic rows as well: nodes b and in have no capacitance."""
     motion = rectifier().motion()
@@ -234,6 +235,7 @@ def test_wrong_settings_are_refused(charging):
 
 
 @pytest.mark.parametrize("solver", [pq.BlanesMoan(), pq.GaussLegendre()], ids=["explicit", "implicit"])
+@pytest.mark.quick("implicit")
 def test_symplectic_steps_feel_driven_inputs(solver):
     x, k = pq.coordinate("x"), pq.parameter("k", positive=True)
     mass = pq.Node("mass", kinetic=x.dot**2, potential=k * x**4 / 4)
