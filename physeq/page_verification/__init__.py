@@ -32,13 +32,14 @@ from physeq.page_verification._steady_page import SteadyPage
 from physeq.page_verification._steady_rules import rule_pages_verified
 from physeq.report._numbers_names import Elements
 from physeq.report.rule_pages import RulePages
-from physeq.symbolic.motion_structure import motion_structure
 from physeq.variant import Variant
 
 SEED = 0
 
 _STATES = "at random states of all its phases"
 _PATHS = "along random paths of all its phases"
+_BOUNDARY = "it is what trajectories are solved for, and random paths need not meet it"
+_STEADY = "no steady state of this variant is compiled"
 
 
 def with_verification(
@@ -95,17 +96,17 @@ def verify(
             for name, rule in rules.items():
                 if "gradients" in along.rules[name]:
                     of_rules[name] = list(PathRulePage(name, rule, pages, model, elements, along, seed).verified())
+        physics.append(Verified("boundary condition", reason=_BOUNDARY))
         return [*physics, *_in_motion(pages, variant, elements, compare)], of_rules
     try:
         steady = derivation.system.compile()
     except ModelError:
-        return _in_motion(pages, variant, elements, compare), {}
+        rest = [Verified("energy, steady state and messages at rest", reason=_STEADY)]
+        return [*_in_motion(pages, variant, elements, compare), *rest], {}
     answers = steady_answers(steady, variant, rules, seed)
     physics += SteadyPage(pages, steady, elements, answers, compare).verified()
     of_rules = rule_pages_verified(pages, rules, steady, elements, answers, seed)
-    if _moves(derivation.system):
-        physics += _in_motion(pages, variant, elements, compare)
-    return physics, of_rules
+    return [*physics, *_in_motion(pages, variant, elements, compare)], of_rules
 
 
 def _in_motion(pages: RulePages, variant: Variant, elements: Elements, compare: Comparison) -> list[Verified]:
@@ -116,10 +117,3 @@ def _in_motion(pages: RulePages, variant: Variant, elements: Elements, compare: 
         return []
     answers = motion_answers(motion, variant, compare.seed)
     return list(MotionPage(pages.system, elements, answers, compare).verified())
-
-
-def _moves(system: Any) -> bool:
-    try:
-        return motion_structure(system).moves
-    except ModelError:
-        return False

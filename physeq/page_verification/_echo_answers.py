@@ -8,8 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from physeq.compile.motion import BoundMotion
 from physeq.learn import HamiltonianEcho
 from physeq.learn.echo_run import EchoRun
+from physeq.page_verification._motion_answers import lagrangian, total
 from physeq.page_verification._steady_rule_answers import scale_of
 from physeq.solve import Leapfrog
 from physeq.solve.leapfrog import at_step
@@ -35,7 +37,7 @@ def echoes(rule: HamiltonianEcho, model: Any, params: Any, inputs: Any, target: 
     gradients, _ = rule.estimate(short, params, inputs, target, key=jax.random.key(0), start=None)
 
     def walk(q, v, order, beta, aim):
-        states, forces = [], []
+        states, forces, energies = [], [], []
         for k in order:
             t, u, wanted = at_step(run.series, leap.step, jnp.int32(k))
             u, wanted = jax.tree.map(lambda x: x[0], (u, wanted))
@@ -43,14 +45,18 @@ def echoes(rule: HamiltonianEcho, model: Any, params: Any, inputs: Any, target: 
             end, after, middle = leap.advance(q, v, t, u, wanted, beta)
             states += [leap.whole(middle, v), leap.whole(middle, after)]
             forces += 2 * [leap.force(middle, t, u, wanted, beta)]
+            bound = BoundMotion(leap.layout, leap.params, u)
+            for y in states[-2:]:  # p·q̇ − L
+                nothing = jnp.zeros_like(y)
+                energies.append(2 * total(bound, "kinetic", t, y, nothing) - lagrangian(bound, t, y))
             q, v = end, after
-        return jnp.stack(states), jnp.stack(forces), q, v
+        return {"path": jnp.stack(states), "force": jnp.stack(forces), "energy": jnp.stack(energies)}, q, v
 
     q, v = (x[0] for x in run.start())
     nothing = jnp.zeros((), q.dtype)
     begin = leap.whole(q, v)
-    path, force, q, v = walk(q, v, range(count), nothing, False)
-    found: dict[str, Any] = {"gradients": gradients, "forward": _run(leap, begin, path, force, q, v)}
+    passed, q, v = walk(q, v, range(count), nothing, False)
+    found: dict[str, Any] = {"gradients": gradients, "forward": _run(leap, begin, passed, q, v)}
     slope = run.cost.gradient(jnp.asarray(short.boundary.duration, q.dtype), leap.whole(q, v), target[0, -1],
                               terminal=True)  # fmt: skip
     by_q, by_v = (leap.solve(slope[rows]) for rows in leap.rows)
@@ -58,17 +64,17 @@ def echoes(rule: HamiltonianEcho, model: Any, params: Any, inputs: Any, target: 
     for sign in (1.0, -1.0):
         beta = jnp.asarray(sign * scale_of(rule), q.dtype)
         first, rate = q - beta * by_v, -v - beta * by_q
-        path, force, last, after = walk(first, rate, range(count - 1, -1, -1), beta, True)
-        found[f"{sign:+.0f}"] = _run(leap, leap.whole(first, rate), path, force, last, after)
+        passed, last, after = walk(first, rate, range(count - 1, -1, -1), beta, True)
+        found[f"{sign:+.0f}"] = _run(leap, leap.whole(first, rate), passed, last, after)
     return found
 
 
-def _run(leap: Any, start: Any, path: Any, force: Any, q: Any, v: Any) -> dict[str, Any]:
+def _run(leap: Any, start: Any, passed: dict[str, Any], q: Any, v: Any) -> dict[str, Any]:
     velocities = leap.rows[1]
     end = leap.whole(q, v)
 
     def momentum(y):
         return leap.momentum(y[velocities])
 
-    return {"path": path, "force": force, "start": start, "end": end, "p": jax.vmap(momentum)(path),
-            "p start": momentum(start), "p end": momentum(end)}  # fmt: skip
+    ends = {"start": start, "end": end, "p start": momentum(start), "p end": momentum(end)}
+    return passed | ends | {"p": jax.vmap(momentum)(passed["path"])}

@@ -15,6 +15,7 @@ from physeq.compile.motion import Motion, pattern_of
 from physeq.compile.printer import Program
 from physeq.page_verification._draws import cheap_key, run_once, shifted, uniform_noise
 from physeq.report.numbers import Moment
+from physeq.symbolic.symbols import StateSymbol
 from physeq.variant import Variant
 
 _SPREAD = 0.1  # of the unknowns: larger voltages overflow in diodes
@@ -153,6 +154,29 @@ def total(bound: Any, name: str, t: Any, y: Any, rates: Any) -> Any:
         expression = getattr(programs.form.placement.component, name)
         if expression != 0:
             value = value + jnp.sum(instances(bound, programs, expression, t, y, rates))
+    return value
+
+
+def lagrangian(bound: Any, t: Any, y: Any) -> Any:
+    """T − V + Σ F(t) q: forces of components, and of inputs on their nodes."""
+    nothing = jnp.zeros_like(y)
+    value = total(bound, "kinetic", t, y, nothing) - total(bound, "potential", t, y, nothing)
+    for programs in bound.motion.programs:
+        component = programs.form.placement.component
+        for q, force in component.force.items():
+            if not any(isinstance(s, StateSymbol) for s in sp.sympify(force).free_symbols):
+                value = value + jnp.sum(instances(bound, programs, force * q, t, y, nothing))
+    for entry in bound.layout.system.inputs:
+        coordinate = getattr(entry.kind, "coordinate", None)
+        if type(entry.kind).__name__ != "Drive":
+            continue
+        for part in entry.nodes.parts:
+            for (group, q), v in bound.layout.variables.items():
+                if group == part.group and coordinate in (None, q.name, q.key(1)) and 0 in v.orders:
+                    block = bound.layout.blocks[group, q, 0]
+                    value = value + jnp.sum(
+                        bound.input(entry.name, t)[part.columns] * y[block.start + np.asarray(part.indices)]
+                    )
     return value
 
 

@@ -10,17 +10,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import sympy as sp
 
 from physeq.checking import probe
+from physeq.compile import action_programs
 from physeq.learn import HamiltonianEcho, LagrangianEP, TimeReversedNudge
 from physeq.page_verification._draws import cheap_key, run_once, shifted, uniform_noise
 from physeq.page_verification._echo_answers import echoes
 from physeq.page_verification._given_paths import GivenPaths
-from physeq.page_verification._motion_answers import instances, total
+from physeq.page_verification._motion_answers import lagrangian
 from physeq.page_verification._steady_answers import BETA
 from physeq.page_verification._steady_rule_answers import scale_of
-from physeq.symbolic.symbols import StateSymbol
 from physeq.variant import Variant
 
 _MOVED = 0.05
@@ -39,6 +38,8 @@ class PathAnswers:
         paths: (a, b, c).
         lagrangian, running: L and Σ ℓ at every time of a; cost: J of a, without a terminal part.
         residual, nudged: d/dt m − f at every time of a, without nudge and with `BETA`.
+        pushes: (∂ℓ/∂q, ∂ℓ/∂q̇) of every output along a.
+        slopes: {placement: {parameter: ∂L/∂p of every element along a}}, None where no rule asks for it.
         rules: {rule: what it says}.
     """
 
@@ -56,6 +57,8 @@ class PathAnswers:
     cost: float
     residual: np.ndarray
     nudged: np.ndarray
+    pushes: tuple[np.ndarray, np.ndarray]
+    slopes: Any
     rules: Mapping[str, Mapping[str, Any]]
 
 
@@ -85,8 +88,14 @@ def path_answers(model: Any, variant: Variant, rules: Mapping[str, Any], seed: i
         a = drawn["paths"][0]
         found: dict[str, Any] = {"params": params, "rules": {}}
         problem = model.problem(params, *data)
-        found["lagrangian"] = problem.map(lambda one: one.along(_lagrangian, a))
+        found["lagrangian"] = problem.map(lambda one: one.along(lambda bound, t, y, _: lagrangian(bound, t, y), a))
         found["running"] = problem.map(lambda one: one.along(lambda _, t, y, aim: model.cost.running(t, y, aim), a))
+        found["pushes"] = problem.map(lambda one: one.along(lambda _, t, y, aim: model.cost.slopes(t, y, aim), a))
+        if any(isinstance(rule, LagrangianEP | HamiltonianEcho) for rule in rules.values()):
+            programs = action_programs(layout)
+            found["slopes"] = problem.map(
+                lambda one: one.along(lambda bound, t, y, _: programs.instant(bound, t, y), a)
+            )
         found["cost"] = jnp.sum(problem.weights * found["running"][0])[None]
         for name, beta in (("residual", 0.0), ("nudged", BETA)):
             own = model.problem(params, *data, beta)
@@ -98,6 +107,7 @@ def path_answers(model: Any, variant: Variant, rules: Mapping[str, Any], seed: i
     found = run_once(everything, drawn)
     said = found.pop("rules")
     params = found.pop("params")
+    sampled = jax.tree.map(lambda x: x[0], {key: found.get(key) for key in ("pushes", "slopes")})
     one = {key: found[key][0] for key in ("lagrangian", "running", "cost", "residual", "nudged")}
     times, weights = (np.asarray(x, float) for x in model.solver.grid(model.boundary))
     dtype = jnp.result_type(float)
@@ -113,6 +123,7 @@ def path_answers(model: Any, variant: Variant, rules: Mapping[str, Any], seed: i
         backwards=backwards,
         paths=tuple(given["paths"]),  # type: ignore[arg-type]
         rules=said,
+        **sampled,
         **one,
     )
 
@@ -124,29 +135,6 @@ def _derivative(backwards: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """
     matrix = rng.normal(size=(len(backwards), len(backwards)))
     return (matrix - matrix[np.ix_(backwards, backwards)]) / 2
-
-
-def _lagrangian(bound: Any, t: Any, y: Any, target: Any) -> Any:
-    """T − V + Σ F(t) q: forces of components, and of inputs on their nodes."""
-    nothing = jnp.zeros_like(y)
-    value = total(bound, "kinetic", t, y, nothing) - total(bound, "potential", t, y, nothing)
-    for programs in bound.motion.programs:
-        component = programs.form.placement.component
-        for q, force in component.force.items():
-            if not any(isinstance(s, StateSymbol) for s in sp.sympify(force).free_symbols):
-                value = value + jnp.sum(instances(bound, programs, force * q, t, y, nothing))
-    for entry in bound.layout.system.inputs:
-        coordinate = getattr(entry.kind, "coordinate", None)
-        if type(entry.kind).__name__ != "Drive":
-            continue
-        for part in entry.nodes.parts:
-            for (group, q), v in bound.layout.variables.items():
-                if group == part.group and coordinate in (None, q.name, q.key(1)) and 0 in v.orders:
-                    block = bound.layout.blocks[group, q, 0]
-                    value = value + jnp.sum(
-                        bound.input(entry.name, t)[part.columns] * y[block.start + np.asarray(part.indices)]
-                    )
-    return value
 
 
 # Rules ----------------------------------------------------------------------------------------------------------------

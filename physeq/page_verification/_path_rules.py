@@ -20,7 +20,7 @@ from physeq.page_verification._steady_answers import BETA
 from physeq.page_verification._steady_page import balance, parameter_places, unknown_places
 from physeq.page_verification._steady_rule_answers import scale_of
 from physeq.report._numbers_names import Elements, base_name, equations
-from physeq.report._relations import Change, InPhase
+from physeq.report._relations import Change, InPhase, Slope
 from physeq.report._rule_operators import At
 from physeq.report.document import Document
 from physeq.report.numbers import Moment
@@ -37,7 +37,7 @@ class PathRulePage:
         self.said, self.beta = answers.rules[name], scale_of(rule)
         self.compare = Comparison(seed, f"what {name} makes of the same random paths")
         self.trainable = model.trainable()
-        both = [self.page, pages.system]
+        self.pages = both = [self.page, pages.system]
         if isinstance(rule, HamiltonianEcho):
             self.reader = self._echo_reader(both, elements)
             self._at_the_end = self._echo_reader(both, elements, at_end=True)
@@ -105,7 +105,26 @@ class PathRulePage:
             yield from self._errors()
         if isinstance(self.rule, HamiltonianEcho):
             yield from self._echo_equations()
+        if self.answers.slopes is not None:
+            yield from self._slopes()
         yield from self._updates()
+
+    def _slopes(self) -> Iterator[Verified]:
+        """∂L/∂p along a path."""
+        reader = reader_of(self.pages, self.model, self.reader.elements, self.answers)
+        for equation in equations(self.page, "Learning"):
+            if not isinstance(equation.lhs, Slope) or base_name(equation.lhs.args[1]) not in reader.own:
+                continue
+            entry: Any = equation.lhs.args[1]
+            placement, key, _ = reader.own[base_name(entry)]
+            values = np.moveaxis(self.answers.slopes[placement][key], -1, 0)
+            what = f"∂L/∂{key} of {placement}"
+            if not getattr(entry, "indices", ()):  # of all elements together
+                yield self.compare.one(what, reader, equation.rhs, [({}, {}, values.sum(0))])
+                continue
+            numbers = list(range(len(values)))
+            places = parameter_places(reader, entry, numbers, self.compare)
+            yield self.compare.one(what, reader, equation.rhs, [(at, own, values[int(n)]) for at, own, n in places])
 
     def _updates(self) -> Iterator[Verified]:
         printed = {}
@@ -139,6 +158,7 @@ class PathRulePage:
     def _nudged(self) -> Iterator[Verified]:
         before, self.reader.moment = self.reader.moment, path_moment(self.answers, 0.0, 1.0, BETA)
         try:
+            yield from self._pushes()
             for group, v, outputs in self._outputs():
                 values = -balance_rows(self.answers.layout, v, self.answers.nudged)
                 printed = [e for e in equations(self.page, "Nudged") if e.label == f"output of group {group}"]
@@ -151,6 +171,18 @@ class PathRulePage:
                     yield self.compare.one(f"nudged output of group {group}", self.reader, balance(equation), places)
         finally:
             self.reader.moment = before
+
+    def _pushes(self) -> Iterator[Verified]:
+        """What the nudge does to the force and to the momentum of an output."""
+        for part in self.system.outputs.parts:
+            v = self.derivation.variables[part.group, self.model.cost.form.coordinate]
+            for words, slope in zip(("nudging force", "momentum of the nudge"), self.answers.pushes, strict=True):
+                values = np.zeros((v.size, len(slope)))
+                values[part.indices] = -BETA * slope.T[part.columns]
+                for equation in equations(self.page, "Nudged"):
+                    if equation.label == f"{words}, group {part.group}":
+                        places = unknown_places(self.reader, v, [int(n) for n in part.indices], values)
+                        yield self.compare.one(f"{words} of group {part.group}", self.reader, equation.rhs, places)
 
     def _errors(self) -> Iterator[Verified]:
         """e of the outputs, against what the rule plays backwards."""
@@ -178,6 +210,9 @@ class PathRulePage:
         told = list(equations(self.page, title))
         for equation in told:
             words, _, group = (equation.label or "").partition(", group ")
+            if words == "Hamiltonian":
+                value = self.said[which]["energy"]
+                yield self.compare.one("Hamiltonian along a path", self.reader, equation.rhs, [({}, {}, value)])
             if words not in ("rate", "force", "force on an output"):
                 continue
             v = next(v for v in self.derivation.group_variables(group) if not v.internal)

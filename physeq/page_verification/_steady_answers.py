@@ -20,6 +20,7 @@ from physeq.report.numbers import Moment
 from physeq.variant import Variant
 
 BETA = 0.5  # the nudge of what is compared without a rule
+_SAMPLED = ("energy", "force", "nudged", "cost", "steps", "unbounded")  # with an axis of samples
 _MOVED = 0.02  # how far phases are apart: small, so that no state leaves the domain of its functions
 
 
@@ -33,6 +34,9 @@ class SteadyAnswers:
         energy: E at a.
         force, nudged: {group: {unknown: force}} at a, without nudge and with `BETA`.
         slopes: ∂E/∂p at a.
+        cost: C at a, None without one.
+        steps: {"local step", "nudged step": {group: {unknown: closed-form equilibrium}}} of groups that have one, each
+            inside its bounds; `unbounded` the same without them.
         rules: {rule: what it says, see `rule_answers`}.
     """
 
@@ -44,6 +48,9 @@ class SteadyAnswers:
     force: Any
     nudged: Any
     slopes: Any
+    cost: float | None
+    steps: Mapping[str, Any]
+    unbounded: Mapping[str, Any]
     rules: Mapping[str, Mapping[str, Any]]
 
     def moment(self, derivation: Any, beta: Any = 0.0, scale: float = 1.0) -> Moment:
@@ -86,14 +93,20 @@ def steady_answers(model: Any, variant: Variant, rules: Mapping[str, Any], seed:
             "slopes": parameter_gradient(rest, free),
             "rules": {name: rule_answers(rule, model, params, inputs, target, states) for name, rule in rules.items()},
         }
+        nudged = None
         if target is not None and model.derivation.cost is not None:
-            found["nudged"] = model.problem(params, inputs, target, BETA).force(free)
+            nudged = model.problem(params, inputs, target, BETA)
+            found["nudged"] = nudged.force(free)
+            found["cost"] = rest.cost_evaluator.value(rest.full(free), params, rest.target)
+        found["steps"] = _steps(rest, nudged, free)
+        first, second = (None if x is None else dataclasses.replace(x, bounds={}) for x in (rest, nudged))
+        found["unbounded"] = _steps(first, second, free)
         return found
 
     found = run_once(everything, named, target, noise, draws)
     if not named and target is None:  # nothing has an axis of samples
-        found |= jax.tree.map(lambda x: x[None], {key: found[key] for key in ("energy", "force", "states")})
-    one = {key: _one_sample(found.get(key)) for key in ("energy", "force", "nudged")}
+        found |= jax.tree.map(lambda x: x[None], {key: found[key] for key in (*_SAMPLED, "states") if key in found})
+    one = {key: _one_sample(found.get(key)) for key in _SAMPLED}
     return SteadyAnswers(
         params=found["params"],
         inputs={name: x[0] for name, x in named.items()},
@@ -107,6 +120,17 @@ def steady_answers(model: Any, variant: Variant, rules: Mapping[str, Any], seed:
 
 def _one_sample(tree: Any) -> Any:
     return jax.tree.map(lambda x: x[0], tree)
+
+
+def _steps(rest: Any, nudged: Any, free: Any) -> dict[str, Any]:
+    """Closed-form equilibria of every group at its messages, without nudge and with it."""
+    found: dict[str, Any] = {"local step": {}, "nudged step": {}}
+    for group in rest.groups:
+        one = rest.local_equilibrium(free, [group], nudge_inside=False)
+        found["local step"] |= one or {}
+        if nudged is not None and nudged.solves_nudge(group):
+            found["nudged step"] |= nudged.local_equilibrium(free, [group], nudge_inside=True) or {}
+    return found
 
 
 def _rule_sample(own: Mapping[str, Any]) -> dict[str, Any]:

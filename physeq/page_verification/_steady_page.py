@@ -11,11 +11,14 @@ import sympy as sp
 from physeq.page_verification._comparison import Comparison, Place, Verified
 from physeq.page_verification._steady_answers import BETA, SteadyAnswers
 from physeq.report._numbers_names import Elements, base_name, equations, latex_of
-from physeq.report._relations import Slope
+from physeq.report._relations import Chain, Slope
 from physeq.report.document import Equation
 from physeq.report.numbers import PageNumbers
 from physeq.report.rule_pages import RulePages
+from physeq.symbolic.functions import clip
 from physeq.symbolic.reduction import Variable, clamped_mask
+
+_NOT_RUN = "the model runs their derivatives, the forces from messages"
 
 
 class SteadyPage:
@@ -41,10 +44,13 @@ class SteadyPage:
                 symbol = equation.lhs
                 words = f"{equation.label} of the steady state"
                 yield self.compare.one(words, reader, equation.rhs, [({}, {}, self.answers.energy)])
+            if equation.label == "cost" and self.answers.cost is not None:
+                yield self.compare.one("cost", reader, equation.rhs, [({}, {}, self.answers.cost)])
         if symbol is None:
             return
         yield from self._motion(reader)
         yield from self._nudged()
+        yield from self._executed()
         yield from self._slopes(symbol)
 
     def _motion(self, reader: PageNumbers) -> Iterator[Verified]:
@@ -69,6 +75,30 @@ class SteadyPage:
             free = [nodes[np.isin(nodes, outputs[v.group])] for nodes in self._free_classes(v)]
             places = self._places(reader, v, np.concatenate(free), self.answers.nudged)
             yield self.compare.one(f"nudged output of group {v.group}", reader, balance(equation), places)
+
+    def _executed(self) -> Iterator[Verified]:
+        """Forces from messages, and local steps."""
+        told, reader = list(equations(self.pages.system, "As executed")), self.reader(BETA)
+        said = [reader.names.meanings.get(base_name(e.lhs), "") for e in told]
+        forces = iter([e for e, words in zip(told, said, strict=True) if words.startswith("force on")])
+        if any(words.startswith("energy of node") for words in said):
+            yield Verified("energies of nodes given their messages", reason=_NOT_RUN)
+        outputs = {part.group: part.indices for part in self.system.outputs.parts} if self.system.outputs else {}
+        for v in self.derivation.variables.values():
+            if v.group not in self.derivation.locals:
+                continue
+            nodes, where = np.concatenate(self._free_classes(v)), f"{v.key} of group {v.group}"
+            places = self._places(reader, v, nodes, self.answers.force)
+            yield self.compare.one(f"force from messages on {where}", reader, next(forces).rhs, places)
+            for e in told:
+                if e.label not in ("local step", "nudged step") or not isinstance(e.lhs, Chain):
+                    continue
+                x, value = e.lhs.sides
+                if reader.names.states.get(base_name(x)) == (v.group, v.coordinate.name, int(v.reduced)):
+                    steps = self.answers.steps if value.has(clip) else self.answers.unbounded
+                    acts = nodes if e.label == "local step" else np.intersect1d(nodes, outputs[v.group])
+                    places = self._places(reader, v, acts, steps[e.label])
+                    yield self.compare.one(f"{e.label} of {where}", reader, value, places)
 
     def _slopes(self, symbol: sp.Basic) -> Iterator[Verified]:
         seen: set[tuple[sp.Basic, ...]] = set()

@@ -77,16 +77,17 @@ class PageNumbers(ExpressionNumbers):
 
     # ---- definitions -------------------------------------------------------------------------------------------------
 
-    def _defined(self) -> dict[str, Any]:
-        """{name: equation} of what the pages define by an equation with that name alone on the left."""
-        found: dict[str, Any] = {}
+    def _defined(self) -> dict[tuple[str, tuple[int, ...]], Any]:
+        """{(name, numbers among its indices): equation} of what an equation has alone on its left."""
+        found: dict[tuple[str, tuple[int, ...]], Any] = {}
         for page in self.pages:
             for equation in equations(page, ""):
                 left: Any = equation.lhs
                 if equation.rhs is None or not isinstance(left, sp.Symbol | sp.Indexed):
                     continue
-                if all(index.is_Symbol for index in getattr(left, "indices", ())):
-                    found.setdefault(base_name(left), equation)
+                indices = getattr(left, "indices", ())
+                if all(index.is_Symbol or index.is_Integer for index in indices):
+                    found.setdefault(_numbered(left), equation)
         return found
 
     def _cost_slopes(self) -> dict[str, tuple[str, Any, Any]]:
@@ -171,8 +172,8 @@ class PageNumbers(ExpressionNumbers):
         key = self.names.states[name]
         inside = key[0] in self.names.internal
         defined: Value | None = None
-        if name in self._definitions:
-            defined = self._by_definition(name, self._definitions[name].lhs.indices, places)
+        if (name, ()) in self._definitions:
+            defined = self._by_definition(name, self._definitions[name, ()].lhs.indices, places)
 
         def found(at: At, element: Element) -> Any:
             values = self.moment.states.get(key)
@@ -220,33 +221,40 @@ class PageNumbers(ExpressionNumbers):
         Raises:
             Unreadable: they do not.
         """
-        equation = self._definitions.get(name)
+        equation = self._definitions.get((name, ()))
         letters = getattr(None if equation is None else equation.lhs, "indices", ())
         at = {latex_of(letter): n for letter, n in zip(letters, indices, strict=True)}
         return self._by_definition(name, letters)(at, {})
 
     def _by_definition(self, name: str, indices: Sequence[Any], places: Callable | None = None) -> Value:
         """A quantity by the equation of the page that has it alone on its left."""
-        equation = self._definitions.get(name)
-        numbers = [self.value(i) for i in indices] if places is None else []
+        number = tuple(int(i) for i in indices if i.is_Integer)
+        equation = self._definitions.get((name, number))
+        numbers = [self.value(i) for i in indices if not i.is_Integer] if places is None else []
+        key = f"{name} {number}"
         made: list[Value] = []  # on the first call: definitions may stand in each other's way until then
 
         def found(at: At, element: Element) -> Any:
-            if equation is None or name in self._open:
+            if equation is None or key in self._open:
                 raise Unreadable(f"{name} has no number")
-            self._open.append(name)
+            self._open.append(key)
             try:
                 if not made:
                     made.append(self.value(equation.rhs))
                 self.used.add(id(equation))
                 left: Any = equation.lhs
-                letters = [latex_of(i) for i in getattr(left, "indices", ())]
+                letters = [latex_of(i) for i in getattr(left, "indices", ()) if i.is_Symbol]
                 where = places(at, element) if places is not None else [int(n(at, element)) for n in numbers]
                 return made[0]({**at, **dict(zip(letters, where, strict=True))}, element)
             finally:
-                self._open.remove(name)
+                self._open.remove(key)
 
         return found
+
+
+def _numbered(left: Any) -> tuple[str, tuple[int, ...]]:
+    """A name with the numbers among its indices: the second message to node i is another than the first."""
+    return base_name(left), tuple(int(i) for i in getattr(left, "indices", ()) if i.is_Integer)
 
 
 def _floats(x: Any) -> np.ndarray:
