@@ -282,7 +282,9 @@ def parameter(
         )
     # SymPy's `positive` excludes p = 0; that is a boundary case for it, and a legal value for the compiled model.
     assumptions = {"positive": True} if positive or lower >= 0 else {"real": True}
-    self = Parameter._make(name, (lower, upper, shared, trainable, repr(initial)), **assumptions)
+    # Unit and description belong to the identity: SymPy's cache would hand back a term that another component's made.
+    identity = (lower, upper, shared, trainable, repr(initial), unit, description)
+    self = Parameter._make(name, identity, **assumptions)
     self.lower, self.upper = lower, upper
     self.shared, self.trainable, self.initial = bool(shared), bool(trainable), initial
     self.unit, self.description, self.latex_name = unit, description, latex_word(name)

@@ -97,6 +97,15 @@ def test_third_derivatives_are_refused():
         _ = coordinate("s").dot.dot.dot
 
 
+def test_parameters_keep_their_own_words_beside_others_of_the_same_name():
+    """SymPy's cache gives back terms that compare equal, with the symbols that they were first made of."""
+    q = coordinate("q")
+    bare = sp.tanh(parameter("b") * q)
+    told = sp.tanh(parameter("b", description="bias", unit="V") * q)
+    (b,) = (a for a in told.atoms(sp.Symbol) if a.name == "b")
+    assert (b.description, b.unit) == ("bias", "V") and bare != told
+
+
 def test_crossed_bounds_and_starts_outside_are_refused():
     with pytest.raises(ModelError, match=r"'w': the lower bound 2.0 must lie below"):
         parameter("w", bounds=(2, 1))
