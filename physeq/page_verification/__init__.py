@@ -101,7 +101,7 @@ def verify(
     try:
         steady = derivation.system.compile()
     except ModelError:
-        rest = [Verified("energy, steady state and messages at rest", reason=_STEADY)]
+        rest = [Verified("steady state and messages at rest", reason=_STEADY)]
         return [*_in_motion(pages, variant, elements, compare), *rest], {}
     answers = steady_answers(steady, variant, rules, seed)
     physics += SteadyPage(pages, steady, elements, answers, compare).verified()
@@ -115,5 +115,5 @@ def _in_motion(pages: RulePages, variant: Variant, elements: Elements, compare: 
         motion = system.motion()
     except ModelError:  # bounds: such a system only relaxes
         return []
-    answers = motion_answers(motion, variant, compare.seed)
+    answers = motion_answers(motion, variant, elements.derivation, compare.seed)
     return list(MotionPage(pages.system, elements, answers, compare).verified())

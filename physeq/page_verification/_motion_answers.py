@@ -15,6 +15,7 @@ from physeq.compile.motion import Motion, pattern_of
 from physeq.compile.printer import Program
 from physeq.page_verification._draws import cheap_key, run_once, shifted, uniform_noise
 from physeq.report.numbers import Moment
+from physeq.symbolic.derivation import driven_inputs
 from physeq.symbolic.symbols import StateSymbol
 from physeq.variant import Variant
 
@@ -33,7 +34,7 @@ class MotionAnswers:
         params, inputs: what was drawn.
         y, rates, time: unknowns, ẏ and t.
         balance: f(t, y) − M ẏ.
-        totals: {label: the sum over all elements} of T, V, R and the heat.
+        totals: {label: the sum over all elements} of T, V, R, the heat and the energy of the steady state.
         momenta: ∂T/∂q̇ in the places of the rates.
         constraints: {(placement, number): g of every element}.
         eliminated: {placement: values of what its own rows give, one array per symbol}.
@@ -79,7 +80,7 @@ def states_of(layout: Any, y: np.ndarray, rates: np.ndarray | None) -> dict[tupl
     return found
 
 
-def motion_answers(motion: Motion, variant: Variant, seed: int) -> MotionAnswers:
+def motion_answers(motion: Motion, variant: Variant, derivation: Any, seed: int) -> MotionAnswers:
     """Draw parameters, inputs and a point, and evaluate the motion there."""
     system, layout = motion.system, motion.layout
     rng = np.random.default_rng(seed)
@@ -99,6 +100,7 @@ def motion_answers(motion: Motion, variant: Variant, seed: int) -> MotionAnswers
         moved = jnp.zeros_like(y).at[pattern.rows].add(bound.mass(y.dtype) * rates[pattern.columns])
         totals = {label: total(bound, name, t, y, rates) for label, name in TOTALS.items()}
         totals["heat"] = _heat(bound, t, y, rates)
+        totals["energy"] = totals["co-content"] = _steady_energy(derivation, bound, t, y, rates)
         return {
             "params": params,
             "balance": bound.field(t, y) - moved,
@@ -177,6 +179,23 @@ def lagrangian(bound: Any, t: Any, y: Any) -> Any:
                     value = value + jnp.sum(
                         bound.input(entry.name, t)[part.columns] * y[block.start + np.asarray(part.indices)]
                     )
+    return value
+
+
+def _steady_energy(derivation: Any, bound: Any, t: Any, y: Any, rates: Any) -> Any:
+    """E, or the co-content, less the work of inputs that push."""
+    programs = {p.form.placement.name: p for p in bound.motion.programs}
+    value = jnp.zeros((), y.dtype)
+    for form in derivation.forms:
+        if form.energy != 0:
+            value = value + jnp.sum(instances(bound, programs[form.placement.name], form.energy, t, y, rates))
+    for name, nodes, coordinate in driven_inputs(derivation.system):
+        for part in nodes.parts:
+            v = derivation.node_variable(part.group, coordinate, name)
+            block = bound.layout.blocks.get((part.group, v.coordinate, int(v.reduced)))
+            if block is not None:
+                x = y[block.start + np.asarray(part.indices)]
+                value = value - jnp.sum(bound.input(name, t)[part.columns] * x)
     return value
 
 

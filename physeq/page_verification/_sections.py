@@ -9,6 +9,10 @@ from physeq.page_verification._comparison import LIMITS, PRECISIONS, Comparison,
 from physeq.report.document import Block, Bullets, Document, Paragraph, Section, Table
 
 TITLE = "Numerical verification"
+_GENERAL = (
+    "Formulas for any parameter, and those that hold to first order (≈), state what the updates carry out; they are "
+    "not evaluated."
+)
 
 
 def physics_section(found: Sequence[Verified], compare: Comparison) -> Section:
@@ -37,7 +41,7 @@ def rule_section(found: Sequence[Verified], compare: Comparison, where: str) -> 
         f"compared with what the rule computes from the same numbers in {PRECISIONS[dtype]} precision: {count} values, "
         f"largest relative difference {worst(found):.1e}; above {LIMITS[dtype]:.0e} there would be no page."
     )
-    blocks: list[Block] = [Paragraph(text)]
+    blocks: list[Block] = [Paragraph(text), Paragraph(_GENERAL)]
     if missing := [one for one in found if one.difference is None]:
         blocks += [Paragraph("Not evaluated:"), Bullets([f"{one.equation}: {one.reason}" for one in missing])]
     return Section(TITLE, blocks)

@@ -134,7 +134,8 @@ def test_what_has_no_number_is_said_and_not_passed_over():
     derivation = zoo.compiled("resistors").derivation
     found, _ = verify(replace(pages, system=strange), variant, derivation, {})
     assert found[0].difference is None and found[0].reason == "Q has no number"
-    assert [one.equation for one in found[1:] if one.difference is None] == ["energies of nodes given their messages"]
+    missing = [one.equation for one in found[1:] if one.difference is None]
+    assert missing == ["energies of nodes given their messages", "total co-content"]
     shown = with_verification(replace(pages, system=strange, rules={}), variant, derivation)
     assert "not evaluated: Q has no number" in shown.system.to_markdown()
 
