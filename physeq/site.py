@@ -58,7 +58,7 @@ def build_site(
 
     DIR/index.html lists the systems. DIR/SYSTEM/VARIANT/ has `index.html`, `page.md` and `page.tex` about the physics,
     `network.svg` with the picture of the network, `network-small.svg`, and RULE.html, RULE.md and RULE.tex for every
-    rule that holds. The formulas are held against what is compiled, in the precision that JAX is set to, and the updates
+    rule that holds. The formulas are held against what is compiled, in the precision that JAX is set to, and updates
     against what each rule computes; every page says how well they agree.
 
     DIR/.physeq-docs.json lists what was written. What an earlier build wrote and this one does not is deleted, unless
