@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sympy.core.cache import clear_cache
 
 from physeq.data import Dataset
 from physeq.interface import Model, System, TrajectoryModel
@@ -35,6 +37,20 @@ class Variant:
     simulation: Simulation | None = None
     trajectories: Callable[..., TrajectoryModel] | None = None
 
+    def __post_init__(self):
+        object.__setattr__(self, "build", _in_its_own_words(self.build))
+
     def compile(self, system: System, **options: Any) -> Model | TrajectoryModel:
         """What is trained: the trajectories of a system where the variant has some, else its equilibria."""
         return system.compile() if self.trajectories is None else self.trajectories(system, **options)
+
+
+def _in_its_own_words(build: Callable[..., System]) -> Callable[..., System]:
+    """SymPy's cache gives back terms that compare equal, with the units and descriptions of another system."""
+
+    @functools.wraps(build)
+    def afresh(*args: Any, **options: Any) -> System:
+        clear_cache()
+        return build(*args, **options)
+
+    return afresh
