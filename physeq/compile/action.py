@@ -39,11 +39,8 @@ class ActionPrograms:
         """{placement: {parameter: ∂L/∂θ of every instance}} at one instant, of the parameters that L holds."""
         result: Gradients = {}
         for programs, names, slopes in self.slopes:
-            values = slopes(bound.environment(programs, jnp.asarray(t, jnp.finfo(y.dtype).dtype), y))
-            count = (self.layout.count(programs.form),)
-            result[programs.form.placement.name] = {
-                name: jnp.broadcast_to(jnp.asarray(v, y.dtype), count) for name, v in zip(names, values, strict=True)
-            }
+            known = bound.environment(programs, jnp.asarray(t, jnp.finfo(y.dtype).dtype), y)
+            result[programs.form.placement.name] = _per_instance(self.layout, programs, names, slopes(known), y)
         return result
 
 
@@ -105,11 +102,7 @@ class BilinearPrograms:
             known: dict[sp.Symbol, Array] = bound.environment(programs, t, y)
             for symbol, (kind, unknown) in symbols.items():
                 known[symbol] = vectors[kind][self.layout.entries(programs.form, unknown)]
-            values = slopes(known)
-            count = (self.layout.count(programs.form),)
-            result[programs.form.placement.name] = {
-                name: jnp.broadcast_to(jnp.asarray(v, y.dtype), count) for name, v in zip(names, values, strict=True)
-            }
+            result[programs.form.placement.name] = _per_instance(self.layout, programs, names, slopes(known), y)
         return result
 
 
@@ -119,6 +112,12 @@ def bilinear_programs(layout: MotionLayout) -> BilinearPrograms:
     if "bilinear programs" not in cache:
         cache["bilinear programs"] = BilinearPrograms(layout)
     return cache["bilinear programs"]
+
+
+def _per_instance(layout: MotionLayout, programs: Any, names: list[str], values: Any, y: Array) -> dict[str, Array]:
+    """One value per instance of a placed component, for every parameter."""
+    count = (layout.count(programs.form),)
+    return {name: jnp.broadcast_to(jnp.asarray(v, y.dtype), count) for name, v in zip(names, values, strict=True)}
 
 
 def require_action(model: Any, rule: str, instead: str) -> None:
