@@ -107,6 +107,7 @@ def test_one_sided_equilibrium_propagation_is_first_order(case):
     assert np.log2(errors[2] / errors[3]) == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.slow
 def test_signs_of_the_one_sided_bias_cancel(layered):
     beta = 0.02
     plus, minus, centered = (

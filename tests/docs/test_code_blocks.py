@@ -28,12 +28,13 @@ def run(page):
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda p: p.name)
+@pytest.mark.quick("README.md", "components.md", "extending.md", "getting-started.md", "index.md", "netlists.md")
 def test_blocks_run(page, capsys):
     names = run(page)
     plt.close("all")
     if page.name == "README.md":
         result = names["result"]
-        assert len(blocks(page)[0].strip().splitlines()) < 40
+        assert len(blocks(page)[0].strip().splitlines()) <= 30
         assert result.train["cost"] < 0.2 * result.history[0]["running_cost"]
 
 

@@ -51,6 +51,7 @@ def test_the_bridge_rectifies_both_halves():
     assert 0.6 < found["half_wave"][0] - found["bridge"][0] < 0.8
 
 
+@pytest.mark.slow
 def test_gradients_of_the_rectified_voltage():
     motion = rectifiers.half_wave().motion()
     params = motion.init_parameters(KEY)

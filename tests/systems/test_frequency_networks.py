@@ -30,6 +30,7 @@ def test_experiments_differ_in_the_rule_alone(name):
     assert own.table.keys() == other.table.keys() and all(own.table[key] == other.table[key] for key in same)
 
 
+@pytest.mark.slow
 def test_a_regression_is_learned_as_by_centered_ep():
     """Ten of sixty epochs: the same cost to a percent, a fifth of that of the first epoch."""
     experiment = read("regression-linear-frequency")

@@ -131,6 +131,7 @@ def trained(name, **changes):
     return [record["test_error_percent"] for record in result.history], result.train["cost"]
 
 
+@pytest.mark.slow
 def test_echoes_learn_as_backpropagation_does():
     changes = {
         "epochs": 2,

@@ -64,6 +64,7 @@ def test_bounds_keep_resonances_between_the_torque_and_its_third_harmonic(row):
     assert 1.1 * FREQUENCY < lowest < highest < 3 * FREQUENCY
 
 
+@pytest.mark.slow
 def test_lagrangian_contrasts_are_the_exact_gradient(row):
     motions, params = row
     torque, wanted = arrays.swinging([0.3, 1.0], 4, len(motions.times), (2.5, 5.0), 0.8, 0.5)

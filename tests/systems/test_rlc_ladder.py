@@ -38,6 +38,7 @@ def test_a_mode_of_the_lossless_ladder():
     np.testing.assert_allclose(sol["energy"], sol["energy"][0], rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_the_pulse_arrives_after_its_delay():
     variant = ladders.variants["pulse"]
     motion = variant.build().motion()

@@ -120,6 +120,7 @@ def variants(folder):
     return load_system(folder / "systems" / "swing").variants
 
 
+@pytest.mark.slow
 def test_a_lossless_motion_is_audited(shell, tmp_path):
     found = shell.json("check", "swing:lossless", "--rule", "lagrangian-ep", "--plots", str(tmp_path), "--json")
     assert found["passed"] is True and found["structure"]["class"] == "second order"

@@ -32,6 +32,7 @@ def trained(data):
     return {nudging: run(nudging) for nudging in (pq.Centered(0.2), pq.Centered(0.02), pq.OneSided(0.02))}
 
 
+@pytest.mark.slow
 def test_the_error_is_that_of_the_nudge_used(trained, data):
     large, small, one_sided = (gradient_agreement(result, data) for result in trained.values())
     assert (large.beta, small.beta, large.samples, large.precision) == (0.2, 0.02, 6, "double")

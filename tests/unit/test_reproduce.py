@@ -89,6 +89,7 @@ def entries(record):
 # ---- running ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_record_of_a_whole_table(whole):
     made, found = whole
     record = found["record"]

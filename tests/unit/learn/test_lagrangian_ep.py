@@ -95,6 +95,7 @@ def test_the_adjoint_is_the_derivative_of_the_cost(learnt):
 
 
 @pytest.mark.parametrize("case", ["periodic-duffing", pytest.param("two-point-duffing", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_holomorphic_nudges_gain_digits_with_every_point(case):
     node, cost, boundary, solver = CASES[case]
     model = chain(node, cost=cost).trajectories(boundary, solver)

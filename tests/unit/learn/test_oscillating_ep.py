@@ -141,6 +141,7 @@ def oscillating(period, periods, discard=0, **more):
     return pq.OscillatingEP(0.2, oscillation=pq.ContinuousOscillation(period, periods, discard, **more))
 
 
+@pytest.mark.slow
 def test_slow_oscillations_give_the_gradient(moving):
     # The lag leaves O(ω²): a quarter at twice the period.
     fast, slow = (error(moving, oscillating(period, 2, 1)) for period in (60.0, 120.0))

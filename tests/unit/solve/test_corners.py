@@ -19,6 +19,7 @@ def test_an_algebraic_circuit_follows_a_pulse(delay):
     np.testing.assert_allclose(sol["a.v"], wave(np.asarray(sol.ts)) / 2, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_corners_that_are_traced_have_to_be_given():
     wave = pq.Pulse(0.0, 1.0, delay=0.2, rise=0.1, fall=0.1, width=0.3)
     motion = circuit(
