@@ -110,6 +110,7 @@ def trained(name, **changes):
 @pytest.mark.parametrize(
     ("epochs", "fall"), [(25, 0.6), pytest.param(100, 0.1, marks=pytest.mark.slow)], ids=["short", "whole"]
 )
+@pytest.mark.slow
 def test_pendula_learn_their_swings_by_either_rule(epochs, fall):
     found = {name: trained(f"swings-{name}", epochs=epochs) for name in ("lagrangian", "exact")}
     first = found["exact"].history[0]["running_cost"]

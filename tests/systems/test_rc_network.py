@@ -21,6 +21,7 @@ def network():
     return compiled, compiled.init_parameters(KEY), 3 * u[:2], y[:2]
 
 
+@pytest.mark.slow
 def test_relaxation_ends_where_the_motion_and_newton_do(network):
     compiled, params, u, _ = network
     found = compiled.equilibrium(params, u, finder=RELAXATION)

@@ -102,6 +102,7 @@ def test_a_state_without_singularity_says_so():
     assert "any radius" in _singularity(Singularity(math.inf, math.inf, (), 1.0)) and "not found" in _singularity(None)
 
 
+@pytest.mark.slow
 def test_a_bias_is_printed_with_its_reason(shell):  # noqa: F811
     printed = squeezed(shell("check", "small:directed", "--rule", "vector-field-ep"))
     [row] = [line for line in printed if line.startswith("vector-field-ep")]

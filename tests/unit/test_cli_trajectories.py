@@ -195,6 +195,7 @@ def test_a_wrong_adjoint_is_seen(variants, monkeypatch):
     assert dataclasses.replace(check, trajectories=dataclasses.replace(facts, adjoint=1e-9)).passed
 
 
+@pytest.mark.slow
 def test_orbits_that_are_lost_are_not_compared(variants):
     variant = variants["lossless"]
     setting = drawn_setting(variant, variant.build(), 0)

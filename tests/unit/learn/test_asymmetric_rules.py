@@ -425,6 +425,7 @@ def jacobian_of(network, params):
     return lambda p: jacobians(p, free["nodes"]["s"], network.inputs)[:, moving][:, :, moving]
 
 
+@pytest.mark.slow
 def test_antisymmetry_is_that_of_the_dense_jacobian():
     network = small("units")
     jacobian = np.asarray(jacobian_of(network, network.params)(network.params))
@@ -439,6 +440,7 @@ def test_antisymmetry_is_that_of_the_dense_jacobian():
     assert float(jnp.max(pq.antisymmetry(energetic.model, energetic.params, energetic.inputs))) < 1e-14
 
 
+@pytest.mark.slow
 def test_the_penalty_is_the_derivative_of_the_antisymmetric_part():
     """Averaged over many vectors it is ∂/∂θ 2‖A‖², by differentiating the dense Jacobian."""
     network = small("units")

@@ -152,6 +152,7 @@ def test_an_initial_value_leaves_what_the_boundary_term_says():
         assert "boundary" in rule.bias(model)
 
 
+@pytest.mark.slow
 def test_a_magnetic_field_is_allowed_where_both_ends_are_given():
     position = pq.coordinate("u")
     field = pq.parameter("B")

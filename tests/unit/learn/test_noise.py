@@ -233,6 +233,7 @@ def test_settings_that_make_no_sense_are_refused():
         pq.Langevin(1.0, 0.1, NOISE).check(boxed)
 
 
+@pytest.mark.slow
 def test_training_with_noise_in_all_phases(network, data):
     options = {"optimizer": optax.sgd(0.3), "epochs": 3, "batch_size": 5, "progress": False}
     result = pq.fit(network, NOISY, (*data, *data), **options)

@@ -163,6 +163,7 @@ def test_newtons_matrix_is_the_derivative_of_the_equations(boundary):
     np.testing.assert_allclose(model.solver.jacobian(one, at) @ along, exact, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_matrix_and_orbit_where_inertia_depends_on_the_state():
     """Two pendula on one another: the matrix by a directional derivative, the orbit by simulating once around."""
     pendula = pq.System(

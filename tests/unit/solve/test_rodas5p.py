@@ -80,6 +80,7 @@ def test_order_five_on_a_non_autonomous_ode():
     assert fitted_order(errors, STEPS) == pytest.approx(5, abs=0.3)
 
 
+@pytest.mark.slow
 def test_order_of_dense_output_between_the_steps():
     times = jnp.linspace(0, 2, 201)
     exact = jnp.exp(jnp.sin(times))[:, None]
