@@ -29,6 +29,7 @@ def docs(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from physeq.loading import system_folders
+    from physeq.report._words import counted
     from physeq.site import build_site
 
     if output.exists() and not output.is_dir():
@@ -47,7 +48,7 @@ def docs(
     seconds = time.perf_counter() - started
     pages = sum(len(entry.pages) for variants in site.values() for entry in variants.values())
     variants = sum(map(len, site.values()))
-    note(f"wrote {pages} pages of {variants} variants in {seconds:.1f} s: {output / 'index.html'}")
+    note(f"wrote {counted(pages, 'page')} of {counted(variants, 'variant')} in {seconds:.1f} s: {output / 'index.html'}")
     return Result({"schema": SCHEMA, "output": str(output), "systems": _plain(site), "seconds": seconds})
 
 
