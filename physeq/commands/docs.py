@@ -48,7 +48,8 @@ def docs(
     seconds = time.perf_counter() - started
     pages = sum(len(entry.pages) for variants in site.values() for entry in variants.values())
     variants = sum(map(len, site.values()))
-    note(f"wrote {counted(pages, 'page')} of {counted(variants, 'variant')} in {seconds:.1f} s: {output / 'index.html'}")
+    size = f"{counted(pages, 'page')} of {counted(variants, 'variant')}"
+    note(f"wrote {size} in {seconds:.1f} s: {output / 'index.html'}")
     return Result({"schema": SCHEMA, "output": str(output), "systems": _plain(site), "seconds": seconds})
 
 
