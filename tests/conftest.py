@@ -15,6 +15,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import jax
 import pytest
 from hypothesis import HealthCheck, settings
+from sympy.core.cache import clear_cache
 
 jax.config.update("jax_enable_x64", True)
 
@@ -26,6 +27,12 @@ settings.load_profile("physeq")
 def _mapped_regions() -> int:
     maps = Path("/proc/self/maps")
     return len(maps.read_bytes().splitlines()) if maps.exists() else 0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_terms_of_other_modules():
+    """SymPy hands back terms that it has met, with the units of another module's coordinates of the same names."""
+    clear_cache()
 
 
 @pytest.fixture(scope="module", autouse=True)
