@@ -14,6 +14,7 @@ from physeq.documented_rules import pages_of
 from physeq.errors import ModelError, PhyseqError
 from physeq.loading import LoadedSystem
 from physeq.page_verification import with_verification
+from physeq.report._physics import sizes
 from physeq.report.drawing_svg import svg_file
 from physeq.report.html import write as html_page
 from physeq.report.rule_pages import RulePages
@@ -119,7 +120,7 @@ def _write_variant(title: str, variant: Variant, folder: SiteFolder, place: str)
     pictures = {f"{place}/{name}.svg": svg_file(drawing) for name, drawing in drawings.items()}
     for path, picture in pictures.items():
         folder.write(path, picture)
-    nodes, elements, parameters = _sizes(system)
+    nodes, elements, parameters = sizes(system)
     rules = {name: f"{place}/{name}.html" for name in pages.rules}
     return VariantEntry(
         variant.description,
@@ -140,20 +141,6 @@ def _documents(title: str, system: Any, variant: Variant) -> RulePages:
     model = variant.trajectories(system)
     derivation = model.derived()
     return with_verification(pages_of(title, derivation, model), variant, derivation, model)
-
-
-def _sizes(system: Any) -> tuple[int, int, int]:
-    """Nodes, elements, trained parameters."""
-    nodes = sum(group.size for group in system.topology.groups)
-    elements = sum(system.count(p) for p in system.placements if len(p.component.ports) > 1)
-    trained = 0
-    for placement in system.placements:
-        for parameter in placement.component.parameters:
-            count = int(parameter.trainable)
-            for n in system.parameter_shape(placement, parameter):
-                count *= n
-            trained += count
-    return nodes, elements, trained
 
 
 def _links(rules: Mapping[str, Any], here: str) -> str:

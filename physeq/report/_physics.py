@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -96,20 +97,24 @@ def trajectory_summary_line(model: Any) -> str:
     return f"{kind} of {size_in_words(model.system)}. They are {what}. {_DERIVED}"
 
 
+def sizes(system: System) -> tuple[int, int, int]:
+    """Nodes, elements (what joins nodes), trained parameters."""
+    nodes = sum(group.size for group in system.topology.groups)
+    elements = sum(system.count(p) for p in system.placements if len(p.component.ports) > 1)
+    trained = sum(
+        math.prod(system.parameter_shape(placement, parameter))
+        for placement in system.placements
+        for parameter in placement.component.parameters
+        if parameter.trainable
+    )
+    return nodes, elements, trained
+
+
 def size_in_words(system: System) -> str:
     """Nodes, elements and trained parameters."""
-    groups, bundles = system.topology.groups, system.topology.bundles
-    nodes = sum(group.size for group in groups)
-    elements = sum(system.count(p) for p in system.placements if len(p.component.ports) > 1)
-    trained = 0
-    for placement in system.placements:
-        for parameter in placement.component.parameters:
-            count = int(parameter.trainable)
-            for n in system.parameter_shape(placement, parameter):
-                count *= n
-            trained += count
-    where = f"{counted(nodes, 'node')} in {counted(len(groups), 'group')}"
-    among = f"{counted(elements, 'element')} in {counted(len(bundles), 'bundle')}"
+    nodes, elements, trained = sizes(system)
+    where = f"{counted(nodes, 'node')} in {counted(len(system.topology.groups), 'group')}"
+    among = f"{counted(elements, 'element')} in {counted(len(system.topology.bundles), 'bundle')}"
     return f"{where}, {among}, {counted(trained, 'trained parameter')}"
 
 
