@@ -12,7 +12,7 @@ import numpy as np
 from physeq.report._layout import anchor
 from physeq.report._style import STYLE
 from physeq.report.document import Block
-from physeq.report.html import _block as html_block
+from physeq.report.html import write_block as html_block
 
 _OWN_STYLE = """\
 figure { margin: 1rem 0; }

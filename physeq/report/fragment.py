@@ -22,9 +22,9 @@ from physeq.report.document import (
     Warning,
     inlines,
 )
-from physeq.report.html import _block as html_block
-from physeq.report.markdown import _block as markdown_block
-from physeq.report.markdown import _escaped
+from physeq.report.html import write_block as html_block
+from physeq.report.markdown import escaped
+from physeq.report.markdown import write_block as markdown_block
 from physeq.report.text import plain
 
 _WIDEST = 72  # characters of a cell in a terminal
@@ -60,7 +60,7 @@ def markdown_fragment(document: Document) -> str:
     '**x**\\n\\none line\\n'
     """
     blocks = [markdown_block(block, 4, None) for block in document.blocks]
-    return "\n\n".join([f"**{_escaped(document.title)}**", *blocks]) + "\n"
+    return "\n\n".join([f"**{escaped(document.title)}**", *blocks]) + "\n"
 
 
 def text_fragment(document: Document) -> str:

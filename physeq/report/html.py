@@ -57,7 +57,7 @@ def write(document: Document, below_title: str = "") -> str:
     titles = {number: block.title for number, block in enumerate(blocks) if isinstance(block, Section)}
     # The top sections claim their anchors first, so that links to them do not depend on what stands before.
     anchors = {number: anchor(title, taken) for number, title in titles.items()}
-    body = [_block(block, 2, taken, anchors.get(number)) for number, block in enumerate(blocks)]
+    body = [write_block(block, 2, taken, anchors.get(number)) for number, block in enumerate(blocks)]
     links = [f'<li><a href="#{anchors[number]}">{escape(title)}</a></li>' for number, title in titles.items()]
     contents = ['<nav aria-label="Contents">', "<ul>", *links, "</ul>", "</nav>"]
     if len(links) < _CONTENTS_FROM:
@@ -100,12 +100,12 @@ def _text(text: Text) -> str:
     return "".join(_inline(inline) for inline in inlines(text))
 
 
-def _block(block: Block, level: int, taken: set[str], name: str | None = None) -> str:
+def write_block(block: Block, level: int, taken: set[str], name: str | None = None) -> str:
     match block:
         case Section():
             tag = f"h{min(level, 6)}"
             name = name or anchor(block.title, taken)
-            inner = [_block(child, level + 1, taken) for child in block.blocks]
+            inner = [write_block(child, level + 1, taken) for child in block.blocks]
             return "\n".join([f'<section id="{name}">', f"<{tag}>{escape(block.title)}</{tag}>", *inner, "</section>"])
         case Paragraph():
             return f"<p>{_text(block.inlines)}</p>"

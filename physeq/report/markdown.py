@@ -66,7 +66,7 @@ def write(document: Document, pictures: str | None = None) -> str:
     table = symbol_table(document)
     if table is not None:
         blocks.append(Section("Symbols", [table]))
-    return "\n\n".join([f"# {_escaped(document.title)}", *(_block(block, 2, pictures) for block in blocks)]) + "\n"
+    return "\n\n".join([f"# {escaped(document.title)}", *(write_block(block, 2, pictures) for block in blocks)]) + "\n"
 
 
 def markdown_math(expr: sp.Basic) -> str:
@@ -83,7 +83,7 @@ def _safe(source: str) -> str:
     return "".join(_SAFE.get(token, token) for token in tokens(source)).strip()
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     # A dollar sign beside mathematics needs both: the tag for one site's parser, the backslash for the others.
     text = _SPECIAL.sub(r"\\\1", " ".join(text.split()) if text.strip() else text)
     return text.replace("$", r"<span>\$</span>")
@@ -98,7 +98,7 @@ def _inline(inline: Inline, in_table: bool = False) -> str:
         code = f"{fence}{space}{inline.text}{space}{fence}"
         return code.replace("|", r"\|") if in_table else code
     edges = (" " if inline[:1].isspace() else "", " " if inline[-1:].isspace() and inline.strip() else "")
-    return edges[0] + _escaped(inline.strip()) + edges[1]
+    return edges[0] + escaped(inline.strip()) + edges[1]
 
 
 def _text(text: Text, in_table: bool = False) -> str:
@@ -107,11 +107,11 @@ def _text(text: Text, in_table: bool = False) -> str:
     return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", re.sub(r"^([#+-])", r"\\\1", joined))
 
 
-def _block(block: Block, level: int, pictures: str | None) -> str:
+def write_block(block: Block, level: int, pictures: str | None) -> str:
     match block:
         case Section():
-            heading = f"{'#' * min(level, 6)} {_escaped(block.title)}"
-            return "\n\n".join([heading, *(_block(child, level + 1, pictures) for child in block.blocks)])
+            heading = f"{'#' * min(level, 6)} {escaped(block.title)}"
+            return "\n\n".join([heading, *(write_block(child, level + 1, pictures) for child in block.blocks)])
         case Paragraph():
             return _text(block.inlines)
         case Equation():
@@ -137,7 +137,7 @@ def _figure(figure: Figure, pictures: str | None) -> str:
         where = "in the HTML and LaTeX of this page, and beside its Markdown where `physeq derive -o` writes that"
         return f"*{_text(figure.caption)}* The picture is {where}."
     # Mathematics does not work in the words that stand for a picture: those are the picture's own.
-    words = _escaped(f"{figure.drawing.title}. {figure.drawing.description}")
+    words = escaped(f"{figure.drawing.title}. {figure.drawing.description}")
     return f"![{words}]({quote(pictures + figure.name)}.svg)\n\n*{_text(figure.caption)}*"
 
 
@@ -148,7 +148,7 @@ def _equation(equation: Equation) -> str:
     else:
         rows = _safe(aligned_rows(equation, r"\cr"))
         body = f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
-    parts = [f"**({_escaped(equation.label)})**"] if equation.label else []
+    parts = [f"**({escaped(equation.label)})**"] if equation.label else []
     parts.append(f"$$\n{body}\n$$")
     parts += [_text(equation.note)] if equation.note else []
     return "\n\n".join(parts)
