@@ -16,6 +16,7 @@ import sympy as sp
 from jaxtyping import Array
 from sympy.logic.boolalg import Boolean, BooleanFalse, BooleanTrue
 
+from physeq.compile.sine_and_cosine import sine_and_cosine
 from physeq.errors import InternalError
 from physeq.symbolic import functions as named
 from physeq.symbolic import waveform_functions as waves
@@ -25,6 +26,14 @@ def _logcosh(x):
     return jnp.logaddexp(x, -x) - jnp.log(2.0).astype(jnp.result_type(x))
 
 
+def _exp(x):
+    """exp; of complex numbers in single precision by `sine_and_cosine`, real where x is, also beyond overflow."""
+    if jnp.result_type(x) != jnp.complex64:
+        return jnp.exp(x)
+    size, (s, c) = jnp.exp(x.real), sine_and_cosine(x.imag)
+    return jax.lax.complex(size * c, jnp.where(s == 0, s, size * s))
+
+
 def _tanh(x):
     """tanh; of complex numbers by real operations, which XLA vectorises where its own complex tanh is no single one.
 
@@ -32,7 +41,7 @@ def _tanh(x):
     """
     if not jnp.iscomplexobj(x):
         return jnp.tanh(x)
-    t, s, c = jnp.tanh(x.real), jnp.sin(x.imag), jnp.cos(x.imag)
+    t, (s, c) = jnp.tanh(x.real), sine_and_cosine(x.imag)
     q = 1 - t * t
     scale = 1 / (t * t + q * c * c)
     return jax.lax.complex(t * scale, q * s * c * scale)
@@ -63,7 +72,7 @@ def _erf(x):
 
 
 FUNCTIONS: dict[type, Callable] = {
-    sp.exp: jnp.exp, sp.log: jnp.log, sp.sin: jnp.sin, sp.cos: jnp.cos, sp.tan: jnp.tan, sp.asin: jnp.arcsin,
+    sp.exp: _exp, sp.log: jnp.log, sp.sin: jnp.sin, sp.cos: jnp.cos, sp.tan: jnp.tan, sp.asin: jnp.arcsin,
     sp.acos: jnp.arccos, sp.atan: jnp.arctan, sp.atan2: jnp.arctan2, sp.sinh: jnp.sinh, sp.cosh: jnp.cosh,
     sp.tanh: _tanh, sp.asinh: jnp.arcsinh, sp.acosh: jnp.arccosh, sp.atanh: jnp.arctanh,
     sp.erf: _erf, sp.Abs: jnp.abs, sp.sign: jnp.sign, sp.floor: jnp.floor,
@@ -235,7 +244,7 @@ def _power(node: sp.Pow, base, exponent):
     if node.exp.is_Integer:
         return 1.0 / base ** -int(node.exp) if node.exp.is_negative else base ** int(node.exp)
     if node.base == sp.E:
-        return jnp.exp(exponent)
+        return _exp(exponent)
     return jnp.power(base, exponent)
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Array
 from physeq.errors import ModelError
 from physeq.solve.finder import Finder, largest_change
 from physeq.solve.loop import iterate
-from physeq.solve.noise import GaussianNoise, check_budget, noisy_steps
+from physeq.solve.noise import GaussianNoise, check_budget, drawn_or_new, noisy_steps
 from physeq.solve.result import State
 
 
@@ -87,11 +87,11 @@ class FixedPoint(Finder):
     def check_complex(self, model: Any) -> None:
         """The map as it is, on complex states."""
 
-    def stepper(self, problem: Any) -> Callable[[State], State]:
+    def stepper(self, problem: Any, drawn: State | None = None) -> Callable[[State], State]:
         def step(old: State) -> State:
             pull = problem.cost_pull(old)
-            noise = {} if self.noise is None else self.noise.draw(problem, old)
-            return {group: self.nudge.combine(problem, old, group, pull, noise) for group in old}
+            noise = drawn_or_new(self.noise, drawn, problem, old)
+            return {group: self.nudge.combine(problem, old, group, pull, noise or {}) for group in old}
 
         return step
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,9 @@ from jaxtyping import Array
 from physeq.errors import ModelError
 from physeq.solve.finder import Finder, entries, largest_change
 from physeq.solve.result import State, is_traced, outcome_of
+
+# Enough to hide the cost of starting a draw, few enough for the draws to stay in the cache.
+DRAWN_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -68,21 +70,38 @@ def check_budget(finder: Finder, tolerance: float | None) -> None:
         )
 
 
+def drawn_or_new(noise: GaussianNoise | None, drawn: State | None, problem: Any, free: State) -> State | None:
+    """The noise of a step: what was drawn for it, a new draw from the problem's key, or None without noise."""
+    if drawn is not None:
+        return drawn
+    return None if noise is None else noise.draw(problem, free)
+
+
 def at_step(problem: Any, number: Array | int) -> Any:
     """The problem of one step: its number is folded into the key, so that every step has noise of its own."""
     return dataclasses.replace(problem, key=jax.random.fold_in(problem.key, number))
 
 
-def noisy_steps(finder: Finder, problem: Any, free: State, steps: int) -> tuple[State, Array, Array, Array]:
-    """Apply the finder's step a fixed number of times; what `Finder.find` returns."""
+def noisy_steps(finder: Any, problem: Any, free: State, steps: int) -> tuple[State, Array, Array, Array]:
+    """Apply the step of a finder with `noise` a fixed number of times; what `Finder.find` returns.
+
+    The noise of some steps is drawn at once, each step's from its own key: a draw for one step alone is several times
+    slower, and the numbers are the same.
+    """
     noise_key(problem, type(finder).__name__)
 
-    def step(number: Array | int, old: State) -> State:
-        advance: Callable[[State], State] | None = finder.stepper(at_step(problem, number))
-        assert advance is not None  # callers are maps
-        return advance(old)
+    def draw(number: Array) -> State:
+        return finder.noise.draw(at_step(problem, number), free)
 
-    before = jax.lax.fori_loop(0, max(steps - 1, 0), step, free)
-    last = step(steps - 1, before) if steps else before
+    def one(state: State, noise: State) -> tuple[State, None]:
+        return finder.stepper(problem, noise)(state), None
+
+    def several(first: Array | int, count: int, state: State) -> State:
+        return jax.lax.scan(one, state, jax.vmap(draw)(first + jnp.arange(count)))[0]
+
+    turns, rest = divmod(max(steps - 1, 0), DRAWN_AT_ONCE)
+    before = jax.lax.fori_loop(0, turns, lambda i, x: several(i * DRAWN_AT_ONCE, DRAWN_AT_ONCE, x), free)
+    before = several(turns * DRAWN_AT_ONCE, rest, before) if rest else before
+    last = several(steps - 1, 1, before) if steps else before
     residual = largest_change(last, before, problem.batch)
     return last, residual, jnp.int32(steps), outcome_of(residual, None)

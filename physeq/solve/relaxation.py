@@ -16,7 +16,7 @@ from physeq.errors import ModelError
 from physeq.solve.dynamics import check_dynamics, velocity
 from physeq.solve.finder import Finder, largest_change, per_sample, residual_of
 from physeq.solve.loop import iterate
-from physeq.solve.noise import GaussianNoise, check_budget, noisy_steps
+from physeq.solve.noise import GaussianNoise, check_budget, drawn_or_new, noisy_steps
 from physeq.solve.result import State, outcome_of
 
 
@@ -137,14 +137,15 @@ class EulerSteps(Finder):
     def check_complex(self, model: Any) -> None:
         """The step as it is, on complex states."""
 
-    def stepper(self, problem: Any) -> Callable[[State], State]:
+    def stepper(self, problem: Any, drawn: State | None = None) -> Callable[[State], State]:
         rate = velocity(problem, projected=False)
 
         def step(old: State) -> State:
             v = rate(old)
             new = {g: {k: x + self.dt * v[g][k] for k, x in own.items()} for g, own in old.items()}
-            if self.noise is not None:
-                new = jax.tree.map(lambda x, n: x + self.dt**0.5 * n, new, self.noise.draw(problem, old))
+            noise = drawn_or_new(self.noise, drawn, problem, old)
+            if noise is not None:
+                new = jax.tree.map(lambda x, n: x + self.dt**0.5 * n, new, noise)
             return problem.project(new)
 
         return step

@@ -99,6 +99,22 @@ def test_every_step_draws_anew():
     assert np.std(far) == pytest.approx(0.1 * np.sqrt(9.0), rel=0.05)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 17, 35])
+@pytest.mark.parametrize(
+    "finder", [pq.FixedPoint(noise=NOISE), pq.EulerSteps(0.1, noise=NOISE)], ids=lambda f: type(f).__name__
+)
+def test_noise_drawn_for_many_steps_is_that_of_step_by_step(finder, steps):
+    finder = dataclasses.replace(finder, steps=steps)
+    problem, state = start(flat(7, s**2 / 2 - s / 3), (3,))
+    for number in range(steps):
+        before, state = state, finder.stepper(at_step(problem, number))(state)
+    found, residual, count, _ = finder.find(problem, problem.start())
+    assert int(count) == steps
+    np.testing.assert_allclose(found["nodes"]["s"], state["nodes"]["s"], rtol=1e-12)
+    moved = np.abs(state["nodes"]["s"] - before["nodes"]["s"]).max(-1)
+    np.testing.assert_allclose(residual, moved, rtol=1e-12)
+
+
 def test_free_and_nudged_phases_draw_apart():
     # One step each from 0, without forces: the contrast holds the difference of two draws.
     model = flat(4000, s**2 / 2)
