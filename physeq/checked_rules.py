@@ -73,8 +73,17 @@ def _with_budget(rule: LearningRule, model: Any) -> tuple[LearningRule, str | No
     """Rules that move weights at every step get a map of the model's that takes a fixed number of steps."""
     if not rule.moves_weights:
         return rule, None
-    finder = budget_finder(model) or EulerSteps()
+    fitting = (finder for finder in (EulerSteps(), NodeDescent(500)) if _fits(finder, model))
+    finder = budget_finder(model) or next(fitting, EulerSteps())
     return dataclasses.replace(rule, free=finder), None  # type: ignore[call-arg]  # they all have a free finder
+
+
+def _fits(finder: Finder, model: Any) -> bool:
+    try:
+        finder.check(model)
+    except ModelError:
+        return False
+    return True
 
 
 def _equilibrium_propagation(model: Any) -> list[LearningRule]:
@@ -95,11 +104,8 @@ def budget_finder(model: Any) -> Finder | None:
     for finder in (FixedPoint(500), NodeDescent(500)):
         if isinstance(finder, FixedPoint) and not isinstance(default_finder(model), FixedPoint):
             continue  # synchronous steps may swing for ever where descent is the default
-        try:
-            finder.check(model)
-        except ModelError:
-            continue
-        return finder
+        if _fits(finder, model):
+            return finder
     return None
 
 

@@ -134,7 +134,7 @@ def read_table(path: str | Path) -> ResultTable:
     It has texts (`title`, `description`, `source`, `published_is`), `compared` ("last" or "best" epoch), `seeds`,
     `precision` ("single" or "double"), and `[[rows]]` with `name`, `experiment` (a file beside `model.py`), `system`
     (another folder beside the table's own system), `beside` (a row that it is held against), `overrides`, `published`,
-    `band`, `note`; or `rows_of`, the name of a table beside it whose rows it takes without their published numbers.
+    `band`, `note`; or `rows_of`, the name of a table beside it whose rows it takes without published numbers and notes.
     `overrides` of the table hold for all rows.
 
     Raises:
@@ -197,7 +197,7 @@ def _rows(table: Mapping[str, Any], rows_of: str, path: Path) -> list[dict[str, 
         parent = _parsed(other)
         shared = _mapping(parent, str(other))
         own = [
-            {key: value for key, value in row.items() if key not in ("published", "band")}
+            {key: value for key, value in row.items() if key not in ("published", "band", "note")}
             | {"overrides": merged(shared, _mapping(row, str(other)))}
             for row in _rows(parent, "", other)
         ]

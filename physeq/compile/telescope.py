@@ -77,6 +77,27 @@ def linear_parameters(lowered: Lowered, wirings: Mapping[str, Any]):
                 yield name, p
 
 
+def cheaper(problem: Problem, products: Products) -> dict[str, dict[str, tuple[Product, ...]]]:
+    """The products whose form of low rank is faster at every step than moving the whole array.
+
+    With B samples and an array of m × n: between free groups the factors of rank 2B take 4B²(m + n) multiplications,
+    the array's change 2Bmn, each of which was measured to cost as much as five of the others; from a held group of m
+    nodes the Gram matrix takes B²n, the change and the message anew 3Bmn.
+    """
+    samples = math.prod(problem.batch)
+
+    def pays(name: str, p: str, term: Product) -> bool:
+        sizes = problem.params[name][p].shape
+        held = _held(problem, name, term)
+        if any(held):
+            constant = (term.source if held[0] else term.target) is None
+            return constant or samples < 3 * sizes[0 if held[0] else 1]
+        return samples * sum(sizes) < 2.5 * math.prod(sizes)
+
+    kept = {n: {p: ts for p, ts in own.items() if all(pays(n, p, t) for t in ts)} for n, own in products.items()}
+    return {n: own for n, own in kept.items() if own}
+
+
 def moving_problem(
     problem: Problem, start: State, products: Products, scales: Scales, free_bundles: frozenset[str]
 ) -> Callable[[State, Mapping], tuple[Problem, dict[str, dict[str, LowRank]]]]:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from physeq.compile.telescope import moving_problem
+from physeq.compile.telescope import cheaper, moving_problem
 from physeq.errors import InternalError, ModelError
 from physeq.learn.equilibrium_propagation import OneSided, RandomSign
 from physeq.learn.optimise import RateTable, rate_of
@@ -30,6 +30,7 @@ from physeq.learn.rule import (
     require_fixed_bounds,
 )
 from physeq.names import name_of
+from physeq.settings import finite, instance
 from physeq.solve import FixedPoint
 from physeq.solve.finder import Finder
 from physeq.solve.result import State, outcome_of
@@ -45,26 +46,28 @@ class ContinualRule(LearningRule):
 
     Attributes:
         rates: η of each placement ("hidden->output") or parameter ("hidden.b"); the longer name wins.
-        default: η of everything not named; None makes a missing name an error.
+        default: η of everything not named. None makes a missing name an error; without any names it stands for 0.01.
         nudging: `OneSided(beta)` or `RandomSign(beta)`.
         free: finder of the free phase with a fixed number of steps.
         nudged: the map of the nudged phase and its number K of steps; by default `free`.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
-    default: float | None = 0.01
+    default: float | None = None
     nudging: OneSided | RandomSign = field(default_factory=lambda: OneSided(0.1))
     free: Finder = field(default_factory=lambda: FixedPoint(100))
     nudged: Finder | None = None
 
     def __post_init__(self):
+        owner = type(self).__name__
+        instance(owner, "rates", self.rates, (Mapping,), "{placement or parameter: η}, with default= for the others")
         object.__setattr__(self, "rates", RateTable(self.rates))
-        for name, rate in [*self.rates.items(), ("default", self.default)]:
-            if rate is not None and not (isinstance(rate, int | float) and 0 < rate < float("inf")):
-                raise ModelError(
-                    f"{type(self).__name__}: the rate of {name!r} must be a positive number, got {rate!r}; declare a "
-                    "parameter with trainable=False to keep it"
-                )
+        for name, rate in self.rates.items():
+            finite(owner, f"the rate of {name!r} (trainable=False in its declaration keeps a parameter)", rate, above=0)
+        if self.default is not None:
+            finite(owner, "default", self.default, above=0)
+        # Weights move once per step along one nudged phase.
+        instance(owner, "nudging", self.nudging, (OneSided, RandomSign), "OneSided(beta) or RandomSign(beta)")
 
     @property
     def objective(self) -> Objective:
@@ -101,8 +104,9 @@ class ContinualRule(LearningRule):
         Raises:
             ModelError: a name that is no placement or parameter, or a placement without a rate.
         """
+        default = 0.01 if self.default is None and not self.rates else self.default
         return {
-            p: {k: rate_of(self.rates, self.default, model.trainable(), p, k) for k, trained in own.items() if trained}
+            p: {k: rate_of(self.rates, default, model.trainable(), p, k) for k, trained in own.items() if trained}
             for p, own in model.trainable().items()
         }
 
@@ -157,15 +161,23 @@ class ContinualRule(LearningRule):
     def changes(self, problem: Any, old: State, new: State, weights: Array) -> Params:
         """Σ_batch weights·Δ(s_t, s_{t+1}, θ_t) of all parameters."""
 
-    def trajectory(self, model, params, inputs, target, *, key=None, start=None, telescoped=True) -> Trajectory:
-        """The free phase, and the functions with which the nudged phase goes on."""
+    def trajectory(
+        self, model, params, inputs, target, *, key=None, start=None, telescoped: bool | None = None
+    ) -> Trajectory:
+        """The free phase, and the functions with which the nudged phase goes on.
+
+        Args:
+            model, params, inputs, target, key, start: as for `estimate`.
+            telescoped: whether parameters that can be are carried in the form of low rank; None, where that is faster.
+        """
         free_key, nudged_key, sign_key = (None, None, None) if key is None else jax.random.split(key, 3)
         problem = model.problem(params, inputs, target)
         rest = dataclasses.replace(problem, target=None, key=free_key)
         free = self.free.find(rest, problem.start(start, problem.beta.dtype))
         (beta,), _, _ = self.nudging.betas(sign_key, problem.beta.dtype)
         nudged = dataclasses.replace(problem, beta=beta, key=nudged_key)
-        return Trajectory(self, model, nudged, beta, free, self.telescoping(model) if telescoped else {})
+        products = {} if telescoped is False else self.telescoping(model)
+        return Trajectory(self, model, nudged, beta, free, products if telescoped else cheaper(nudged, products))
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         path = self.trajectory(model, params, inputs, target, key=key, start=start)

@@ -15,6 +15,7 @@ from jaxtyping import Array
 from physeq.compile import parameter_gradient
 from physeq.errors import ModelError
 from physeq.learn.rule import Params
+from physeq.settings import finite, whole
 from physeq.solve import GaussianNoise
 from physeq.solve.dynamics import check_dynamics, velocity
 from physeq.solve.finder import refuse_bounds, residual_of
@@ -76,9 +77,10 @@ class ContinuousOscillation:
     max_steps: int = 100_000
 
     def __post_init__(self):
-        if not (math.isfinite(self.period) and self.period > 0):
-            raise ModelError(f"ContinuousOscillation: the period must be a finite time above 0, got {self.period!r}")
-        if not 0 <= self.discard < self.periods:
+        finite("ContinuousOscillation", "period", self.period, above=0)
+        whole("ContinuousOscillation", "periods", self.periods, 1)
+        whole("ContinuousOscillation", "discard", self.discard, 0)
+        if self.discard >= self.periods:
             raise ModelError(
                 f"ContinuousOscillation: needs 0 ≤ discard < periods, got {self.discard!r} and {self.periods!r}"
             )

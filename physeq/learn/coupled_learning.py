@@ -12,14 +12,14 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from physeq.compile import parameter_gradient
-from physeq.errors import ModelError
 from physeq.learn.held_outputs import hold_outputs, require_outputs_to_hold
 from physeq.learn.phases import phase_info
 from physeq.learn.procedure import CLOSING, Listing, Step, for_each_sample
 from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost, require_energy
+from physeq.settings import finite
 from physeq.solve import default_finder
 from physeq.solve.finder import Finder
-from physeq.solve.result import State, is_traced
+from physeq.solve.result import State
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,7 @@ class CoupledLearning(LearningRule):
     order = 1
 
     def __post_init__(self):
-        if is_traced(self.eta):  # an audit runs through many η with one compiled function
-            return
-        if not (isinstance(self.eta, int | float) and 0 < self.eta <= 1):
-            raise ModelError(f"CoupledLearning: eta must be a number above 0 and at most 1, got {self.eta!r}")
+        finite("CoupledLearning", "eta", self.eta, above=0, most=1)
 
     @property
     def objective(self) -> Objective:

@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from physeq.errors import ModelError
 from physeq.learn.phases import phase_info
 from physeq.learn.procedure import CLOSING, Listing, Step, for_each_sample
 from physeq.learn.response import force_finder, require_transposable, response_gradient
@@ -22,10 +21,10 @@ from physeq.learn.rule import (
     require_cost,
     require_fixed_bounds,
 )
+from physeq.settings import finite
 from physeq.solve import Newton, default_finder
 from physeq.solve.finder import Finder
 from physeq.solve.response import transported_error
-from physeq.solve.result import is_traced
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,7 @@ class DyadicEP(LearningRule):
     nudged: Finder | None = None
 
     def __post_init__(self):
-        bad = not is_traced(self.beta) and not (
-            isinstance(self.beta, int | float) and 0 < abs(self.beta) < float("inf")
-        )
-        if bad:
-            raise ModelError(f"DyadicEP: beta must be a finite number other than 0, got {self.beta!r}")
+        finite("DyadicEP", "beta", self.beta, nonzero=True)
 
     @property
     def contrasted(self) -> Contrasted:

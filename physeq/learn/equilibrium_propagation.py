@@ -23,9 +23,10 @@ from physeq.learn.rule import (
     require_cost,
     require_energy,
 )
+from physeq.settings import finite, instance
 from physeq.solve import default_finder
 from physeq.solve.finder import Finder
-from physeq.solve.result import State, is_traced
+from physeq.solve.result import State
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class OneSided:
     order = 1
 
     def __post_init__(self):
-        _check(self.beta)
+        finite(type(self).__name__, "the nudge β", self.beta, nonzero=True)
 
     def phases(self) -> tuple[Phase, ...]:
         """Free and nudged."""
@@ -61,7 +62,7 @@ class Centered:
     order = 2
 
     def __post_init__(self):
-        _check(self.beta)
+        finite(type(self).__name__, "the nudge β", self.beta, nonzero=True)
 
     def phases(self) -> tuple[Phase, ...]:
         """Free, positive and negative."""
@@ -86,7 +87,7 @@ class RandomSign:
     order = 1
 
     def __post_init__(self):
-        _check(self.beta)
+        finite(type(self).__name__, "the nudge β", self.beta, nonzero=True)
 
     def phases(self) -> tuple[Phase, ...]:
         """Free and nudged."""
@@ -100,14 +101,14 @@ class RandomSign:
         return beta, 1 / beta, -1 / beta[0]
 
 
-def _check(beta: float) -> None:
-    if is_traced(beta):  # an audit runs through many β with one compiled function
-        return
-    if not (isinstance(beta, int | float) and beta == beta and abs(beta) > 0 and abs(beta) != float("inf")):
-        raise ModelError(f"the nudge β must be a finite number other than 0, got {beta!r}")
-
-
 Nudging = OneSided | Centered | RandomSign
+
+
+def check_nudging(rule: str, nudging: Any) -> None:
+    """Refuse what is no nudging."""
+    instance(
+        rule, "nudging", nudging, (OneSided, Centered, RandomSign), "Centered(beta), OneSided(beta) or RandomSign(beta)"
+    )
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,9 @@ class EquilibriumPropagation(LearningRule):
     nudging: Nudging = field(default_factory=lambda: Centered(0.01))
     free: Finder | None = None
     nudged: Finder | None = None
+
+    def __post_init__(self):
+        check_nudging("EquilibriumPropagation", self.nudging)
 
     @property
     def objective(self) -> Objective:

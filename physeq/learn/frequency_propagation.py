@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,9 +26,10 @@ from physeq.learn.rule import (
     require_cost,
     require_energy,
 )
+from physeq.settings import finite
 from physeq.solve import default_finder
 from physeq.solve.finder import Finder
-from physeq.solve.result import State, is_traced
+from physeq.solve.result import State
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,7 @@ class FrequencyPropagation(LearningRule):
             raise ModelError(
                 "FrequencyPropagation: nudged is not used with dynamics, which move the state; leave it out"
             )
-        if is_traced(self.beta) or isinstance(self.beta, jax.Array):  # an audit runs through many β
-            return
-        if not (isinstance(self.beta, int | float) and math.isfinite(self.beta) and self.beta > 0):
-            raise ModelError(f"FrequencyPropagation: beta must be a finite number above 0, got {self.beta!r}")
+        finite("FrequencyPropagation", "beta", self.beta, above=0)
 
     @property
     def objective(self) -> Objective:

@@ -27,9 +27,10 @@ from physeq.learn.rule import (
     require_energy,
     require_holomorphic,
 )
+from physeq.settings import finite, whole
 from physeq.solve import Newton, default_finder
 from physeq.solve.finder import Finder
-from physeq.solve.result import State, is_traced
+from physeq.solve.result import State
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,8 @@ class HolomorphicEP(LearningRule):
     nudged: Finder | None = None
 
     def __post_init__(self):
-        if not (isinstance(self.points, int) and not isinstance(self.points, bool) and self.points >= 2):
-            raise ModelError(
-                f"HolomorphicEP: points must be a whole number of at least 2 (2 is centered EP), got {self.points!r}"
-            )
-        if is_traced(self.radius) or isinstance(self.radius, jax.Array):  # audits run through many radii
-            return
-        if not (isinstance(self.radius, int | float) and math.isfinite(self.radius) and self.radius > 0):
-            raise ModelError(f"HolomorphicEP: the radius must be a finite number above 0, got {self.radius!r}")
+        whole("HolomorphicEP", "points", self.points, 2, " (2 is centered EP)")
+        finite("HolomorphicEP", "the radius", self.radius, above=0)
 
     @property
     def objective(self) -> Objective:

@@ -16,6 +16,7 @@ from physeq.learn.antisymmetry import antisymmetry_penalty
 from physeq.learn.procedure import UPDATE, Step
 from physeq.learn.rule import Contrasted, GradientInfo, LearningRule, Objective, Params, Phase
 from physeq.learn.vector_field_ep import VectorFieldEP
+from physeq.settings import finite, instance, whole
 from physeq.solve.finder import Finder
 
 
@@ -43,12 +44,9 @@ class JacobianHomeostasis(LearningRule):
     samples: int = 1
 
     def __post_init__(self):
-        if not 0 <= self.strength < float("inf"):
-            raise ModelError(
-                f"JacobianHomeostasis: strength must be a number that is not negative, got {self.strength!r}"
-            )
-        if self.samples < 1:
-            raise ModelError(f"JacobianHomeostasis: samples must be at least 1, got {self.samples!r}")
+        instance("JacobianHomeostasis", "rule", self.rule, (LearningRule,), "a rule such as VectorFieldEP()")
+        finite("JacobianHomeostasis", "strength", self.strength, least=0)
+        whole("JacobianHomeostasis", "samples", self.samples, 1)
         if self.rule.moves_weights:
             raise ModelError(
                 f"JacobianHomeostasis adds to a gradient, and {type(self.rule).__name__} moves the weights itself; "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +17,9 @@ from physeq.learn.equilibrium_propagation import Centered, OneSided, RandomSign
 from physeq.learn.procedure import CLOSING, Listing, Step, for_each_sample
 from physeq.learn.rule import GradientInfo, Params, Phase
 from physeq.learn.trajectory_rule import TrajectoryRule, mean_over_batch, trajectory_info
+from physeq.settings import finite, whole
 from physeq.solve import Collocation, InitialValue
 from physeq.solve.boundary import positions
-from physeq.solve.result import is_traced
 from physeq.solve.trajectories import continued
 
 
@@ -42,12 +41,8 @@ class Holomorphic:
     points: int = 8
 
     def __post_init__(self):
-        if not (isinstance(self.points, int) and self.points >= 2):
-            raise ModelError(f"Holomorphic: points must be a whole number of at least 2, got {self.points!r}")
-        if is_traced(self.radius):
-            return
-        if not (isinstance(self.radius, int | float) and math.isfinite(self.radius) and self.radius > 0):
-            raise ModelError(f"Holomorphic: the radius must be a finite number above 0, got {self.radius!r}")
+        whole("Holomorphic", "points", self.points, 2)
+        finite("Holomorphic", "the radius", self.radius, above=0)
 
     @property
     def order(self) -> int:

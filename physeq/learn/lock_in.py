@@ -16,6 +16,7 @@ from jaxtyping import Array
 from physeq.errors import ModelError
 from physeq.learn.holomorphic_ep import contrast, on_circle
 from physeq.learn.rule import Params
+from physeq.settings import finite, whole
 from physeq.solve import GaussianNoise
 from physeq.solve.noise import noise_key
 from physeq.solve.result import State
@@ -67,12 +68,9 @@ class LockIn:
     fitted: bool = False
 
     def __post_init__(self):
-        if not (isinstance(self.samples, int) and not isinstance(self.samples, bool) and self.samples >= 3):
-            raise ModelError(f"LockIn: samples must be a whole number of at least 3 per period, got {self.samples!r}")
-        if not (isinstance(self.periods, int | float) and math.isfinite(self.periods) and self.periods >= 1):
-            raise ModelError(f"LockIn: periods must be a finite number of at least 1, got {self.periods!r}")
-        if not (isinstance(self.offset, int | float) and math.isfinite(self.offset)):
-            raise ModelError(f"LockIn: offset must be a finite number of periods, got {self.offset!r}")
+        whole("LockIn", "samples", self.samples, 3, " per period")
+        finite("LockIn", "periods", self.periods, least=1)
+        finite("LockIn", "offset", self.offset)
         if abs(self.periods * self.samples - self.count) > 1e-6:
             near = self.count / self.samples
             raise ModelError(

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from physeq.errors import ModelError
 from physeq.learn.lock_in import LockIn, Period
+from physeq.settings import finite, whole
 from physeq.solve.dynamics import check_dynamics, velocity
 from physeq.solve.finder import refuse_bounds, residual_of
 from physeq.solve.langevin import integrated_outcome
@@ -49,10 +49,8 @@ class NudgeInTime:
     max_steps: int = 100_000
 
     def __post_init__(self):
-        if not (isinstance(self.period, int | float) and math.isfinite(self.period) and self.period > 0):
-            raise ModelError(f"NudgeInTime: the period must be a finite time above 0, got {self.period!r}")
-        if not (isinstance(self.discard, int) and not isinstance(self.discard, bool) and self.discard >= 0):
-            raise ModelError(f"NudgeInTime: discard must be a whole number of at least 0, got {self.discard!r}")
+        finite("NudgeInTime", "period", self.period, above=0)
+        whole("NudgeInTime", "discard", self.discard, 0)
 
     def check(self, model: Any) -> None:
         """Raise `ModelError` where the model has no dynamics of its own, or bounds."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +22,11 @@ from physeq.learn.rule import (
     require_energy,
     require_holomorphic,
 )
+from physeq.settings import finite, whole
 from physeq.solve import FixedPoint, GaussianNoise, default_finder
 from physeq.solve.finder import Finder, largest_change
-from physeq.solve.result import State, is_traced
+from physeq.solve.fixed_point import without_closed_equilibrium
+from physeq.solve.result import State
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,7 @@ class OscillatingEP(LearningRule):
 
     def __post_init__(self):
         for name, least in (("points", 2), ("periods", 1), ("steps", 1), ("discard", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ModelError(f"OscillatingEP: {name} must be a whole number of at least {least}, got {value!r}")
+            whole("OscillatingEP", name, getattr(self, name), least)
         if self.discard >= self.periods:
             raise ModelError(
                 f"OscillatingEP: discard = {self.discard} leaves none of {self.periods} periods; raise periods"
@@ -82,10 +81,7 @@ class OscillatingEP(LearningRule):
                         f"OscillatingEP: {f.name} is not used with a ContinuousOscillation, which has periods, discard "
                         "and noise of its own; leave it out"
                     )
-        if is_traced(self.radius) or isinstance(self.radius, jax.Array):  # audits run through many radii
-            return
-        if not (isinstance(self.radius, int | float) and math.isfinite(self.radius) and self.radius > 0):
-            raise ModelError(f"OscillatingEP: the radius must be a finite number above 0, got {self.radius!r}")
+        finite("OscillatingEP", "the radius", self.radius, above=0)
 
     def phases(self) -> tuple[Phase, ...]:
         if self.oscillation is not None:
@@ -106,8 +102,12 @@ class OscillatingEP(LearningRule):
         require_holomorphic(model, "OscillatingEP", "EquilibriumPropagation with Centered nudging")
         if self.oscillation is not None:
             self.oscillation.check(model)
-        else:
-            self.hold.check(model)
+        elif missing := without_closed_equilibrium(model):
+            raise ModelError(
+                f"OscillatingEP holds its nudge for steps of the map of local equilibria, and {missing[0]!r} on group "
+                f"{missing[1]!r} has none in closed form; pass oscillation=ContinuousOscillation(period), or declare "
+                "the node's `minimiser`"
+            )
 
     @property
     def hold(self) -> FixedPoint:

@@ -15,6 +15,7 @@ from jaxtyping import Array
 from physeq.compile import TrajectoryModel
 from physeq.errors import ModelError
 from physeq.learn.procedure import Step, of_contrast, of_response
+from physeq.solve.continuation import Continuation
 from physeq.solve.equilibrium import default_finder
 from physeq.solve.finder import Finder
 from physeq.solve.fixed_point import FixedPoint, Outside
@@ -188,11 +189,14 @@ class LearningRule(ABC):
 def outside_objective(finder: Finder | None) -> Objective:
     """Whose gradient a contrast estimates whose nudged phases run this finder; None is the model's own.
 
-    A nudge outside the map s ← F(s) − β ∂C/∂s weighs every output's error with its local curvature.
+    A nudge outside the map s ← F(s) − β ∂C/∂s weighs every output's error with its local curvature, also where a
+    `Continuation` runs the map.
 
     >>> outside_objective(FixedPoint(nudge=Outside())).value, outside_objective(None).value
     ('curvature-weighted cost', 'cost')
     """
+    while isinstance(finder, Continuation):
+        finder = finder.finder
     outside = isinstance(finder, FixedPoint) and isinstance(finder.nudge, Outside)
     return Objective.CURVATURE_WEIGHTED_COST if outside else Objective.COST
 

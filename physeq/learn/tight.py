@@ -17,7 +17,7 @@ from physeq.errors import SolveError
 from physeq.learn.exact import BackpropagationThroughTime, tight_finder
 from physeq.learn.holomorphic_ep import HolomorphicEP
 from physeq.learn.oscillating_ep import OscillatingEP
-from physeq.learn.rule import LearningRule, Params
+from physeq.learn.rule import LearningRule, Objective, Params, outside_objective
 from physeq.learn.trajectory_rule import TrajectoryRule
 from physeq.solve import Continuation, FixedPoint, Minimise, Newton, Outcome, Outside
 from physeq.solve.finder import Finder, default_tolerance
@@ -78,16 +78,21 @@ def tightened(rule: LearningRule, model: Any) -> LearningRule:
     hints = typing.get_type_hints(type(rule))
     for f in dataclasses.fields(rule):
         value = getattr(rule, f.name)
-        if isinstance(value, FixedPoint) and isinstance(value.nudge, Outside):
-            tolerance = 1e-14 if jnp.result_type(float) == jnp.float64 else 1e-6
-            changes[f.name] = FixedPoint(20_000, tolerance=tolerance, nudge=Outside())
+        if isinstance(value, Finder) and outside_objective(value) is not Objective.COST:
+            changes[f.name] = _outside()
         elif isinstance(value, LearningRule):  # a rule that adds to another
             changes[f.name] = tightened(value, model)
         elif isinstance(value, Finder) or (value is None and hints[f.name] == Finder | None and f.name != "nudged"):
             changes[f.name] = polish_finder(model)
     if isinstance(rule, HolomorphicEP) and not isinstance(rule.nudged, FixedPoint):
-        changes["nudged"] = CIRCLE_FINDER
+        inside = rule.objective is Objective.COST
+        changes["nudged"] = CIRCLE_FINDER if inside else dataclasses.replace(CIRCLE_FINDER, finder=_outside())
     return dataclasses.replace(rule, **changes)
+
+
+def _outside() -> FixedPoint:
+    tolerance = 1e-14 if jnp.result_type(float) == jnp.float64 else 1e-6
+    return FixedPoint(20_000, tolerance=tolerance, nudge=Outside())
 
 
 # Follows the branch of the free state to complex nudges, to rounding.

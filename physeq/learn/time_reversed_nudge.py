@@ -16,6 +16,7 @@ from physeq.errors import ModelError
 from physeq.learn.procedure import CLOSING, Step, for_each_sample
 from physeq.learn.rule import Contrasted, GradientInfo, Params, Phase
 from physeq.learn.trajectory_rule import TrajectoryRule, mean_over_batch, trajectory_info
+from physeq.settings import finite
 from physeq.solve import HarmonicBalance, InitialValue
 from physeq.solve.trajectory_solver import AllAtOnce
 
@@ -44,8 +45,7 @@ class TimeReversedNudge(TrajectoryRule):
     strength: float = 1.0
 
     def __post_init__(self):
-        if not (isinstance(self.strength, int | float) and 0 < abs(self.strength) < float("inf")):
-            raise ModelError(f"TimeReversedNudge: the strength must be a number other than 0, got {self.strength!r}")
+        finite("TimeReversedNudge", "strength", self.strength, nonzero=True)
 
     @property
     def contrasted(self) -> Contrasted:

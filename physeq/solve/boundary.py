@@ -13,6 +13,7 @@ from jaxtyping import Array
 from physeq.compile.motion import Motion
 from physeq.compile.motion_layout import MotionLayout
 from physeq.errors import ModelError
+from physeq.settings import finite
 
 Values = Mapping[str, Any]
 
@@ -36,7 +37,7 @@ class Periodic(eqx.Module):
 
     def check(self, model: Any) -> None:
         """Raise `ModelError` where periodic motions are not isolated: without a drive, or with a free translation."""
-        _positive("Periodic: the period", self.period)
+        finite("Periodic", "the period", self.period, above=0)
         if not model.structure.driven:
             raise ModelError(
                 "Periodic: nothing drives this motion, so that its periodic orbits are not isolated (any can be "
@@ -79,7 +80,7 @@ class TwoPoint(eqx.Module):
 
     def check(self, model: Any) -> None:
         """Raise `ModelError` where ends cannot be given: coordinates without inertia, constraints, unknown names."""
-        _positive("TwoPoint: the duration", self.duration)
+        finite("TwoPoint", "the duration", self.duration, above=0)
         layout: MotionLayout = model.layout
         for (group, coordinate), v in layout.variables.items():
             if v.kind.name != "SECOND" or not v.inertia:
@@ -124,7 +125,7 @@ class InitialValue(eqx.Module):
 
     def check(self, model: Any) -> None:
         """Raise `ModelError` for unknown names and wrong shapes."""
-        _positive("InitialValue: the duration", self.duration)
+        finite("InitialValue", "the duration", self.duration, above=0)
         self.state(model.motion, jnp.result_type(float))
 
     def state(self, motion: Motion, dtype: Any) -> Array:
@@ -186,8 +187,3 @@ def ends(motion: Motion, given: Values, what: str, *, order: int = 0, complete: 
 def _all_held(layout: MotionLayout, group: str) -> bool:
     blocks = [b for key, b in layout.blocks.items() if key[0] == group and len(key) == 3]
     return all(layout.held[b.start : b.stop].all() for b in blocks)
-
-
-def _positive(what: str, value: Any) -> None:
-    if not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ModelError(f"{what} must be a number above 0, got {value!r}")

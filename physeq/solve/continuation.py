@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from physeq.errors import ModelError
+from physeq.settings import instance, whole
 from physeq.solve.finder import Finder
 from physeq.solve.newton import Newton
 from physeq.solve.result import Outcome, State
@@ -36,8 +36,8 @@ class Continuation(Finder):
     finder: Finder = field(default_factory=Newton)
 
     def __post_init__(self):
-        if not (isinstance(self.steps, int) and self.steps >= 1):
-            raise ModelError(f"Continuation: steps must be a whole number of at least 1, got {self.steps!r}")
+        whole("Continuation", "steps", self.steps, 1)
+        instance("Continuation", "finder", self.finder, (Finder,), "a finder such as Newton()")
 
     @property
     def noise(self) -> Any:

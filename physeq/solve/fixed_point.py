@@ -74,15 +74,12 @@ class FixedPoint(Finder):
         return self.steps if self.tolerance is None else None
 
     def check(self, model: Any) -> None:
-        for group, local in model.derivation.locals.items():
-            for key, closed in local.equilibrium.items():
-                if closed is None:
-                    raise ModelError(
-                        f"FixedPoint needs a closed-form local equilibrium of {key} on group {group!r}, and none "
-                        "was found "
-                        "(or an element there does not separate); declare the node's `minimiser`, or use Relaxation, "
-                        "NodeDescent or Minimise"
-                    )
+        if missing := without_closed_equilibrium(model):
+            raise ModelError(
+                f"FixedPoint needs a closed-form local equilibrium of {missing[0]} on group {missing[1]!r}, and none "
+                "was found (or an element there does not separate); declare the node's `minimiser`, or use Relaxation, "
+                "NodeDescent or Minimise"
+            )
 
     def check_complex(self, model: Any) -> None:
         """The map as it is, on complex states."""
@@ -104,3 +101,12 @@ class FixedPoint(Finder):
 
         # Some steps at once save copies of the state; more only costs compile time.
         return iterate(self.stepper(problem), free, self.steps, self.tolerance, change, unroll=4)
+
+
+def without_closed_equilibrium(model: Any) -> tuple[str, str] | None:
+    """(unknown, group) of the first unknown whose local equilibrium has no closed form, or None."""
+    for group, local in model.derivation.locals.items():
+        for key, closed in local.equilibrium.items():
+            if closed is None:
+                return key, group
+    return None

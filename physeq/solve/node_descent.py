@@ -14,6 +14,7 @@ from jaxtyping import Array
 
 from physeq.errors import ModelError
 from physeq.graph.coloring import group_colors
+from physeq.settings import check_tolerance, whole
 from physeq.solve.finder import Finder, largest_change, require_energy
 from physeq.solve.loop import iterate
 from physeq.solve.result import State
@@ -37,6 +38,11 @@ class NodeDescent(Finder):
     sweeps: int = 100
     tolerance: float | None = None
     newton_steps: int = 12
+
+    def __post_init__(self):
+        whole("NodeDescent", "sweeps", self.sweeps, 1)
+        whole("NodeDescent", "newton_steps", self.newton_steps, 1)
+        check_tolerance("NodeDescent", self.tolerance)
 
     @property
     def budget(self) -> int | None:

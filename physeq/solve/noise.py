@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from physeq.errors import ModelError
-from physeq.solve.finder import Finder, entries, largest_change
-from physeq.solve.result import State, is_traced, outcome_of
+from physeq.settings import check_tolerance, finite, whole
+from physeq.solve.finder import entries, largest_change
+from physeq.solve.result import State, outcome_of
 
 # Enough to hide the cost of starting a draw, few enough for the draws to stay in the cache.
 DRAWN_AT_ONCE = 16
@@ -35,10 +35,7 @@ class GaussianNoise:
     sigma: float
 
     def __post_init__(self):
-        if is_traced(self.sigma):
-            return
-        if not (isinstance(self.sigma, int | float) and math.isfinite(self.sigma) and self.sigma >= 0):
-            raise ModelError(f"GaussianNoise: sigma must be a finite number of at least 0, got {self.sigma!r}")
+        finite("GaussianNoise", "sigma", self.sigma, least=0)
 
     def draw(self, problem: Any, free: State) -> State:
         """σ·N(0, 1) from the problem's key for every unknown of a free state, 0 on held nodes.
@@ -61,8 +58,11 @@ def noise_key(problem: Any, who: str) -> Array:
     return problem.key
 
 
-def check_budget(finder: Finder, tolerance: float | None) -> None:
-    """Refuse noise together with a tolerance: noisy steps do not settle."""
+def check_budget(finder: Any, tolerance: float | None) -> None:
+    """Refuse no steps, a negative tolerance, and noise together with a tolerance: noisy steps do not settle."""
+    name = type(finder).__name__
+    whole(name, "steps", finder.steps, 1)
+    check_tolerance(name, tolerance)
     if finder.noise is not None and tolerance is not None:
         raise ModelError(
             f"{type(finder).__name__}: with noise the steps never settle to a tolerance ({tolerance!r}); leave "

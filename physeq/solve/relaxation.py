@@ -13,6 +13,7 @@ import optimistix as optx
 from jaxtyping import Array
 
 from physeq.errors import ModelError
+from physeq.settings import finite
 from physeq.solve.dynamics import check_dynamics, velocity
 from physeq.solve.finder import Finder, largest_change, per_sample, residual_of
 from physeq.solve.loop import iterate
@@ -125,6 +126,7 @@ class EulerSteps(Finder):
     noise: GaussianNoise | None = None
 
     def __post_init__(self):
+        finite("EulerSteps", "dt", self.dt, above=0)
         check_budget(self, self.tolerance)
 
     @property

@@ -113,7 +113,7 @@ def test_static_models_are_no_trajectories():
         (chain(pq.Node("free", kinetic=m * x.dot**2 / 2)), PERIODIC, BALANCE, None, "common shift of x.*ground"),
         (chain(linear), START, BALANCE, None, "HarmonicBalance needs Periodic"),
         (chain(linear), PERIODIC, pq.Leapfrog(3), None, "Leapfrog steps from an InitialValue.*HarmonicBalance"),
-        (chain(linear), pq.Periodic(-1.0), BALANCE, None, "period must be a number above 0"),
+        (chain(linear), pq.Periodic(-1.0), BALANCE, None, "period must be a finite number above 0"),
         (chain(linear), pq.TwoPoint({"nodes": [0, 0, 0]}, {}, duration=1.0), SHORT, None, "end: gives no values for"),
         (chain(linear), pq.TwoPoint({"masses": 0}, {}, duration=1.0), SHORT, None, "'masses' is no group"),
         (chain(overdamped), pq.TwoPoint({"nodes": 0}, {"nodes": 1}, duration=1.0), SHORT, None, "has no inertia"),

@@ -125,6 +125,29 @@ def numpy_c_ep(params, inputs, target, beta, eta, free, nudged):
     return {"input->hidden": {"w": w1}, "hidden->output": {"w": w2}, "hidden": {"b": b1}, "output": {"b": b2}}
 
 
+@pytest.mark.parametrize(
+    ("batch", "expected"), [(2, ["hidden->output", "input->hidden"]), (40, ["input->hidden"]), (400, [])]
+)
+def test_low_rank_is_taken_where_it_is_cheaper(batch, expected):
+    """The drive of a held group needs a Gram matrix of the batch, which beats changed weights up to 3 × its width."""
+    model = pq.System(
+        pq.layered([30, 20, 5]),
+        nodes={g: pq.neural.prototypical_unit() for g in ("hidden", "output")},
+        edges=pq.neural.prototypical_synapse(),
+        inputs="input",
+        outputs="output",
+        cost=(s - y) ** 2 / 2,
+    ).compile()
+    params = model.init_parameters(jax.random.key(0))
+    random = np.random.default_rng(0)
+    inputs, target = random.uniform(0, 1, (batch, 30)), random.uniform(0, 1, (batch, 5))
+    rule = pq.ContinualEP(free=pq.FixedPoint(6), nudged=pq.FixedPoint(4))
+    chosen, every = (rule.trajectory(model, params, inputs, target, telescoped=t) for t in (None, True))
+    assert sorted(chosen.products) == expected and len(every.products) == 2
+    ends = [path.outcome(*path.run()[:2])[1] for path in (chosen, every)]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-14), *ends)
+
+
 def test_against_numpy_by_hand():
     model, params, inputs, target = problem(lambda: prototypical((5, 6, 3)))
     rule = pq.ContinualEP({}, ETA, pq.OneSided(BETA), *STEPS["map"])
@@ -209,7 +232,9 @@ def test_a_readout_moves_once_at_the_end():
     ("change", "message"),
     [
         ({"rates": {"hidden9": 0.1}}, "'hidden9' is no placement"),
-        ({"default": None}, "none for"),
+        ({"rates": {"hidden1": 0.1}}, "none for"),
+        ({"nudging": pq.Centered(0.1)}, r"nudging must be OneSided\(beta\) or RandomSign\(beta\)"),
+        ({"rates": 0.1}, "rates must be"),
         ({"free": pq.FixedPoint(10, tolerance=1e-6)}, "fixed number of steps"),
         ({"free": pq.Newton()}, "fixed number of steps"),
     ],

@@ -277,7 +277,7 @@ def test_refusals_name_the_reason_and_what_works(rule):
 
 @pytest.mark.parametrize("eta", [0.0, -0.1, 1.5, float("nan"), None])
 def test_eta_is_a_share_of_the_way(eta):
-    with pytest.raises(pq.ModelError, match="eta must be a number above 0 and at most 1"):
+    with pytest.raises(pq.ModelError, match="eta must be a finite number above 0 and at most 1"):
         pq.CoupledLearning(eta)
 
 

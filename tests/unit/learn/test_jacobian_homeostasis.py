@@ -165,9 +165,9 @@ def test_homeostasis_wraps_a_rule():
         network.gradient(rule)
     with pytest.raises(pq.ModelError, match="ContinualEP moves the weights itself"):
         pq.JacobianHomeostasis(pq.ContinualEP())
-    with pytest.raises(pq.ModelError, match="strength must be a number that is not negative, got -1"):
+    with pytest.raises(pq.ModelError, match="strength must be a finite number of at least 0, got -1"):
         pq.JacobianHomeostasis(strength=-1)
-    with pytest.raises(pq.ModelError, match="samples must be at least 1, got 0"):
+    with pytest.raises(pq.ModelError, match="samples must be a whole number of at least 1, got 0"):
         pq.JacobianHomeostasis(samples=0)
     drawn = [flat(network.gradient(rule, key=jax.random.key(k))) for k in (0, 0, 1)]
     np.testing.assert_array_equal(drawn[0], drawn[1])
