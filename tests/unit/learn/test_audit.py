@@ -138,6 +138,44 @@ def test_tightened_rules():
     assert with_beta(rule, ("nudging", "beta"), 0.5).nudging == pq.Centered(0.5)
 
 
+OUTSIDE = pq.FixedPoint(300, nudge=pq.Outside())
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pq.HolomorphicEP(0.1, 6, free=OUTSIDE),
+        pq.HolomorphicEP(0.1, 6, nudged=pq.Continuation(2, OUTSIDE)),
+        pq.EquilibriumPropagation(pq.Centered(0.01), nudged=pq.Continuation(2, OUTSIDE)),
+    ],
+    ids=["holomorphic", "holomorphic, continued", "continued"],
+)
+def test_rules_with_an_outside_nudge_are_audited_against_their_objective(rule):
+    """Against the cost itself, which they do not follow, the error is of order 1."""
+    s, y = pq.neural.s, pq.target("y")
+    system = pq.System(
+        pq.layered([2, 4, 2]),
+        nodes={g: pq.neural.prototypical_unit() for g in ("hidden", "output")},
+        edges=pq.neural.prototypical_synapse(),
+        inputs="input",
+        outputs="output",
+        cost=(s - y) ** 2 / 2,
+    )
+    model, random = system.compile(), np.random.default_rng(3)
+    params, x, wanted = (
+        model.init_parameters(jax.random.key(0)),
+        random.uniform(size=(3, 2)),
+        random.uniform(size=(3, 2)),
+    )
+    assert rule.objective is pq.Objective.CURVATURE_WEIGHTED_COST
+    errors = [point.relative_error for point in pq.audit(model, params, rule, x, wanted).curve]
+    assert min(error for error in errors if error is not None) < 1e-7
+    found = rule.gradient(model, params, x, wanted)[0]
+    plain = pq.ImplicitDifferentiation().gradient(model, params, x, wanted)[0]
+    gap = np.concatenate([np.ravel(a - b) for a, b in zip(*map(jax.tree.leaves, (found, plain)), strict=True)])
+    assert np.linalg.norm(gap) > 0.1 * np.linalg.norm(np.concatenate([np.ravel(a) for a in jax.tree.leaves(plain)]))
+
+
 # ---- fitted order ----------------------------------------------------------------------------------------------------
 
 
