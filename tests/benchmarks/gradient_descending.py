@@ -1,6 +1,6 @@
 """Updates of continual rules against backpropagation through time at the settings of arXiv:2005.04168.
 
-    python tests/benchmarks/gradient_descending.py FOLDER
+    python tests/benchmarks/gradient_descending.py FOLDER [SETTING ...]
 
 prints the relative root mean square deviation of neurons and synapses, in percent and for three seeds, of the toy
 network 10-50-5 (5,000 free steps where time is continuous) and of 784-512-10 with one MNIST digit, and draws the
@@ -85,6 +85,32 @@ def asymmetric(angle):
     return lambda sizes: hopfield.asymmetric(sizes, "tanh", angle=angle)
 
 
+def asymmetric_in_time(angle):
+    """ds_i/dt = −s_i + ρ′(s_i)(W_f ρ(s_{i−1}) + W_b ρ(s_{i+1}) + b_i); at 0 degrees W_b = W_fᵀ, with an energy."""
+
+    def synapse(initial, source=pq.neural.tanh):
+        w, here = pq.parameter("w", initial=initial), tanh(s.target)
+        return pq.Edge("synapse", force={s.target: w * here.diff(s.target) * source.function(s.source)})
+
+    def build(sizes):
+        free = pq.layered(sizes, bidirected=True)
+        back = pq.TransposeOf("hidden->output", flip=(1 - np.cos(np.radians(angle))) / 2)
+        return pq.System(
+            pq.Topology(free.groups, tuple(b for b in free.bundles if b.groups[1] != "input")),
+            nodes={group: pq.neural.unit(pq.neural.tanh, INITIAL) for group in ("hidden", "output")},
+            edges={
+                "input->hidden": synapse(INITIAL, pq.neural.identity),
+                "hidden->output": synapse(INITIAL),
+                "output->hidden": synapse(back),
+            },
+            inputs="input",
+            outputs="output",
+            cost=(s - y) ** 2 / 2,
+        )
+
+    return build
+
+
 def maps(free, nudged, nudge=None):
     return tuple(pq.FixedPoint(n, nudge=nudge or pq.Inside()) for n in (free, nudged))
 
@@ -106,6 +132,28 @@ SETTINGS = {
     "c-vf, map, 0 degrees": (asymmetric(0.0), pq.ContinualVectorFieldEP, maps(*DISCRETE), 0.01, 2e-6),
     "c-vf, map, 45 degrees": (asymmetric(45.0), pq.ContinualVectorFieldEP, maps(*DISCRETE), 0.01, 2e-6),
     "c-vf, map, 90 degrees": (asymmetric(90.0), pq.ContinualVectorFieldEP, maps(*DISCRETE), 0.01, 2e-6),
+    "c-vf, continuous, 0 degrees": (
+        asymmetric_in_time(0.0),
+        pq.ContinualVectorFieldEP,
+        euler(*CONTINUOUS),
+        0.005,
+        5e-7,
+    ),
+    "c-vf, continuous, 45 degrees": (
+        asymmetric_in_time(45.0),
+        pq.ContinualVectorFieldEP,
+        euler(*CONTINUOUS),
+        0.005,
+        5e-7,
+    ),
+    "c-vf, continuous, 90 degrees": (
+        asymmetric_in_time(90.0),
+        pq.ContinualVectorFieldEP,
+        euler(*CONTINUOUS),
+        0.005,
+        5e-7,
+    ),
+    "c-ep, continuous, energy, β of the paper's toy": (energy_based, pq.ContinualEP, euler(*CONTINUOUS), 0.01, 2e-6),
 }
 
 
@@ -119,10 +167,12 @@ def sample(sizes, seed):
     return [jnp.asarray(x, float) for x in found]
 
 
-def main(folder):
+def main(folder, *only):
     for sizes, seeds in (((10, 50, 5), range(3)), ((784, 512, 10), range(3))):
         print(f"\n| {'-'.join(map(str, sizes))} | β | η | neurons % | synapses % |\n|---|---|---|---|---|")
         for name, (build, rule, (free, nudged), beta, eta) in SETTINGS.items():
+            if only and name not in only:
+                continue
             model = build(sizes).compile()
             if sizes[0] == 10 and isinstance(free, pq.EulerSteps):
                 free = pq.EulerSteps(free.dt, 5000)
@@ -140,4 +190,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])
