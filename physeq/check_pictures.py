@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,13 @@ _FREE, _NUDGED = 300, 15
 
 
 class CheckPictures:
-    """The pictures of one variant at the point of its check."""
+    """The pictures of one variant at the point of its check; `numbers` holds what they show, by picture."""
 
     def __init__(self, check: VariantCheck, variant: Variant, seed: int):
         self.check, self.seed = check, seed
         self.setting = drawn_setting(variant, variant.build(), seed)
         self.model = self.setting.model
+        self.numbers: dict[str, Any] = {}
         self.finder = None if isinstance(self.model, TrajectoryModel) else budget_finder(self.model)
 
     def draw(self, folder: Path) -> tuple[list[Path], list[str]]:
@@ -114,7 +116,13 @@ class CheckPictures:
             free, nudged = self._steps()
             beta = 0.01 * self.setting.scale
             rule = kind({}, _DRIFT * beta**2, OneSided(beta), free, nudged)
-            return plot.to_file(path, plot.update_curves, gradient_descending_updates(*self._swap(rule)))
+            found = gradient_descending_updates(*self._swap(rule))
+            self.numbers[path.stem.removeprefix(f"{self.check.variant}-")] = {
+                "beta": beta,
+                "rate": _DRIFT * beta**2,
+                **{f"{what}_relative_rms": found.relative(what) for what in ("neurons", "synapses")},
+            }
+            return plot.to_file(path, plot.update_curves, found)
 
         return draw
 
@@ -134,6 +142,11 @@ class CheckPictures:
         free, nudged = (self.finder, self.finder) if self.finder is not None else self._steps()
         rule = EquilibriumPropagation(Centered(0.1 * self.setting.scale), free, nudged)
         found = convergence(*self._swap(rule), steps=60, seed=self.seed)
+        self.numbers["convergence"] = {
+            "steps": len(found.free),
+            "free_last_change": float(found.free[-1]),
+            "nudged_last_change": [float(x) for x in found.nudged[:, -1]],
+        }
         return plot.to_file(path, plot.convergence_curve, found)
 
     def _stability(self, path: Path) -> Path:
@@ -143,6 +156,12 @@ class CheckPictures:
         free, nudged = (self.finder, self.finder) if isinstance(self.finder, FixedPoint) else (None, None)
         rule = HolomorphicEP(found.radius, 8, free, nudged)
         picture = stability_map(*self._swap(rule), extent=1.5 * found.distance, points=31)
+        inside = np.abs(picture.betas) <= found.distance
+        self.numbers["stability"] = {
+            "distance": found.distance,
+            "settled_inside": float(picture.settled[inside].mean()),
+            "settled_outside": float(picture.settled[~inside].mean()),
+        }
         return plot.to_file(path, plot.stability_map, picture, singularity=found)
 
     def _noise(self, path: Path) -> Path:
@@ -156,4 +175,5 @@ class CheckPictures:
         if found is not None and np.isfinite(found.radius):
             rules[f"holomorphic, r = {found.radius:.2g}"] = HolomorphicEP(found.radius, 8, free, nudged)
         curves = {name: noise_audit(*self._swap(rule), draws=8, seed=self.seed) for name, rule in rules.items()}
+        self.numbers["noise"] = {name: [dataclasses.asdict(p) for p in points] for name, points in curves.items()}
         return plot.to_file(path, plot.noise_curves, curves)

@@ -10,7 +10,7 @@ import typer
 
 from physeq.commands._arguments import AsJson, PrecisionOption, check_rule_name, load
 from physeq.commands._check_tables import print_check
-from physeq.commands._shared import SCHEMA, Precision, Result, WrongUse, command, note, out, set_precision
+from physeq.commands._shared import SCHEMA, Precision, Result, WrongUse, command, note, out, set_precision, to_json
 
 
 class Against(Enum):
@@ -74,17 +74,18 @@ def check(
     set_precision(precision)
     check_rule_name(rule, (ALL,))
     found = load(system)
-    checks = []
+    checks, pictures = [], {}
     for name, variant in found.selected().items():
         note(f"checking {found.name}:{name} ...")
         one = check_variant(name, variant, (rule,), precision=precision.value, seed=seed)
         checks.append(one)
         if plots is not None and one.error is None:
-            _draw(one, variant, seed, plots)
+            pictures[name] = _draw(one, variant, seed, plots)
         if not as_json:
             print_check(out(), found.name, one)
     passed = all(one.passed for one in checks)
-    return Result(_payload(found.name, precision.value, checks, passed), 0 if passed else 1)
+    payload = _payload(found.name, precision.value, checks, passed)
+    return Result(payload | ({"pictures": pictures} if pictures else {}), 0 if passed else 1)
 
 
 def _refuse(given: dict[str, bool], beside: str) -> None:
@@ -94,14 +95,21 @@ def _refuse(given: dict[str, bool], beside: str) -> None:
             raise WrongUse(f"{name} has no meaning with {beside}")
 
 
-def _draw(one: Any, variant: Any, seed: int, folder: Path) -> None:
+def _draw(one: Any, variant: Any, seed: int, folder: Path) -> dict[str, Any]:
+    """The numbers that the pictures show, which are kept beside them too."""
     from physeq.check_pictures import CheckPictures
 
-    drawn, notes = CheckPictures(one, variant, seed).draw(folder)
+    pictures = CheckPictures(one, variant, seed)
+    drawn, notes = pictures.draw(folder)
     for path in drawn:
         note(f"drawn: {path}")
     for text in notes:
         note(f"not drawn: {text}")
+    if pictures.numbers:
+        path = folder / f"{one.variant}-pictures.json"
+        path.write_text(to_json(pictures.numbers) + "\n", encoding="utf-8")
+        note(f"their numbers: {path}")
+    return pictures.numbers
 
 
 def _payload(system: str, precision: str, checks: list, passed: bool) -> dict[str, Any]:

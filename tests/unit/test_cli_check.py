@@ -1,6 +1,7 @@
 """`physeq check`: the JSON contract, what passes and what fails."""
 
 import dataclasses
+import json
 import math
 from pathlib import Path
 
@@ -39,6 +40,20 @@ def test_contract_and_passing(shell):  # noqa: F811
             assert audit["best"]["relative_error"] <= 1e-6
     assert found["passed"] is True
     assert found["variants"][0]["antisymmetry"] < 1e-12
+
+
+@pytest.mark.slow
+def test_pictures_come_with_their_numbers(shell, tmp_path):  # noqa: F811
+    found = shell.json("check", "small:smooth", "--rule", "continual-ep", "--plots", str(tmp_path), "--json")
+    numbers = found["pictures"]["smooth"]
+    assert json.loads((tmp_path / "smooth-pictures.json").read_text()) == numbers
+    assert numbers["updates-continual-ep"]["synapses_relative_rms"] < 0.05
+    assert numbers["convergence"]["free_last_change"] < 1e-6
+    assert numbers["stability"]["settled_inside"] > 0.9
+    for points in numbers["noise"].values():
+        assert points[0]["sigma"] == 0 and points[-1]["relative_error"] > points[0]["relative_error"]
+    drawn = {path.stem for path in tmp_path.glob("smooth-*.svg")}
+    assert drawn >= {f"smooth-{name}" for name in numbers}
 
 
 def test_every_registered_rule_is_built_or_refused():
