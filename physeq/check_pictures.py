@@ -30,6 +30,7 @@ from physeq.learn import (
     noise_audit,
     stability_map,
 )
+from physeq.names import name_of
 from physeq.solve import EulerSteps, FixedPoint
 from physeq.variant import Variant
 
@@ -117,7 +118,7 @@ class CheckPictures:
             beta = 0.01 * self.setting.scale
             rule = kind({}, _DRIFT * beta**2, OneSided(beta), free, nudged)
             found = gradient_descending_updates(*self._swap(rule))
-            self.numbers[path.stem.removeprefix(f"{self.check.variant}-")] = {
+            self.numbers[f"updates-{name_of(kind)}"] = {
                 "beta": beta,
                 "rate": _DRIFT * beta**2,
                 **{f"{what}_relative_rms": found.relative(what) for what in ("neurons", "synapses")},

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from physeq.errors import ModelError
 
@@ -21,16 +22,18 @@ def finite(
     most: float | None = None,
     nonzero: bool = False,
 ) -> None:
-    """Refuse what is not a finite number in the range. Arrays of JAX pass: audits run through many with one program.
+    """Refuse what is not a finite number in the range. Traced values pass: audits run through many with one program.
 
     Raises:
         ModelError: `owner: name must be a finite number above 0, got ...`.
 
     >>> finite("Centered", "beta", 0.1, nonzero=True)
     """
-    if isinstance(value, jax.Array):
+    if isinstance(value, jax.core.Tracer):
         return
-    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    scalar = isinstance(value, jax.Array) and value.ndim == 0 and jnp.isrealobj(value)
+    number = scalar or (isinstance(value, Real) and not isinstance(value, bool))
+    number = number and math.isfinite(value)
     inside = number and (
         (above is None or value > above)
         and (least is None or value >= least)

@@ -85,7 +85,8 @@ def check(
             print_check(out(), found.name, one)
     passed = all(one.passed for one in checks)
     payload = _payload(found.name, precision.value, checks, passed)
-    return Result(payload | ({"pictures": pictures} if pictures else {}), 0 if passed else 1)
+    shown = {name: numbers for name, numbers in pictures.items() if numbers}
+    return Result(payload | ({"pictures": shown} if shown else {}), 0 if passed else 1)
 
 
 def _refuse(given: dict[str, bool], beside: str) -> None:

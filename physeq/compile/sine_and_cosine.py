@@ -17,9 +17,9 @@ _COSINE = tuple(np.float32(c) for c in (2.443315711809948e-5, -1.388731625493765
 def sine_and_cosine(x: Array) -> tuple[Array, Array]:
     """(sin x, cos x) of real numbers.
 
-    XLA calls the C library for every single element of a sine on CPUs, which makes complex activations ten times as
-    dear as real ones. In single precision this is a few multiplications instead; error below 1.2e-7 for |x| < 8,192,
-    beyond that about that of rounding x. Other precisions take JAX's functions.
+    XLA calls the C library for every single element of a sine on CPUs, which makes complex activations several times
+    as dear as they need be. In single precision this is a few multiplications instead; error below 1.2e-7 for
+    |x| < 8,192, beyond that about that of rounding x. Other precisions take JAX's functions.
 
     >>> s, c = sine_and_cosine(jnp.float32(0.5))
     >>> round(float(s), 6), round(float(c), 6)

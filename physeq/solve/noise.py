@@ -99,9 +99,9 @@ def noisy_steps(finder: Any, problem: Any, free: State, steps: int) -> tuple[Sta
     def several(first: Array | int, count: int, state: State) -> State:
         return jax.lax.scan(one, state, jax.vmap(draw)(first + jnp.arange(count)))[0]
 
-    turns, rest = divmod(max(steps - 1, 0), DRAWN_AT_ONCE)
+    turns, rest = divmod(steps - 1, DRAWN_AT_ONCE)
     before = jax.lax.fori_loop(0, turns, lambda i, x: several(i * DRAWN_AT_ONCE, DRAWN_AT_ONCE, x), free)
     before = several(turns * DRAWN_AT_ONCE, rest, before) if rest else before
-    last = several(steps - 1, 1, before) if steps else before
+    last = several(steps - 1, 1, before)
     residual = largest_change(last, before, problem.batch)
     return last, residual, jnp.int32(steps), outcome_of(residual, None)

@@ -33,6 +33,8 @@ BAD = {
     "period": (lambda: pq.ContinuousOscillation("a"), "ContinuousOscillation: period must be a finite number above 0"),
     "periods": (lambda: pq.ContinuousOscillation(1.0, 1.5), "ContinuousOscillation: periods must be a whole number"),
     "truth for a number": (lambda: pq.OneSided(True), "OneSided: the nudge β must be a finite number other than 0"),
+    "negative array": (lambda: pq.GaussianNoise(jnp.asarray(-1.0)), "sigma must be a finite number of at least 0"),
+    "several at once": (lambda: pq.Centered(jnp.ones(2)), "Centered: the nudge β must be a finite number"),
     "points": (lambda: pq.HolomorphicEP(0.1, 1), r"at least 2 \(2 is centered EP\), got 1"),
 }
 

@@ -130,14 +130,7 @@ def numpy_c_ep(params, inputs, target, beta, eta, free, nudged):
 )
 def test_low_rank_is_taken_where_it_is_cheaper(batch, expected):
     """The drive of a held group needs a Gram matrix of the batch, which beats changed weights up to 3 × its width."""
-    model = pq.System(
-        pq.layered([30, 20, 5]),
-        nodes={g: pq.neural.prototypical_unit() for g in ("hidden", "output")},
-        edges=pq.neural.prototypical_synapse(),
-        inputs="input",
-        outputs="output",
-        cost=(s - y) ** 2 / 2,
-    ).compile()
+    model = prototypical((30, 20, 5)).compile()
     params = model.init_parameters(jax.random.key(0))
     random = np.random.default_rng(0)
     inputs, target = random.uniform(0, 1, (batch, 30)), random.uniform(0, 1, (batch, 5))

@@ -1,12 +1,11 @@
 """Phases are compiled as loops: the program of a rule does not grow with its steps, points in time or batch."""
 
 import jax
-import numpy as np
 import pytest
+import zoo
 
 import physeq as pq
 
-s, y = pq.neural.s, pq.target("y")
 NOISE = pq.GaussianNoise(0.01)
 RULES = {
     "ep": lambda n: pq.EquilibriumPropagation(pq.Centered(0.1), pq.FixedPoint(n), pq.FixedPoint(n)),
@@ -27,25 +26,14 @@ def equations(jaxpr):
     return len(jaxpr.eqns) + sum(equations(body) for body in bodies if hasattr(body, "eqns"))
 
 
-@pytest.fixture(scope="module")
-def model():
-    return pq.System(
-        pq.layered([3, 5, 2]),
-        nodes={g: pq.neural.prototypical_unit() for g in ("hidden", "output")},
-        edges=pq.neural.prototypical_synapse(),
-        inputs="input",
-        outputs="output",
-        cost=(s - y) ** 2 / 2,
-    ).compile()
-
-
 @pytest.mark.parametrize("name", RULES)
-def test_the_program_does_not_grow_with_the_steps(model, name):
+def test_the_program_does_not_grow_with_the_steps(name):
+    model = zoo.compiled("prototypical")
     params, key = model.init_parameters(jax.random.key(0)), jax.random.key(1)
 
     def size(steps, batch):
         rule = RULES[name](steps)
-        x, wanted = np.zeros((batch, 3)), np.zeros((batch, 2))
+        x, wanted = zoo.data("prototypical", 0, (batch,))
         return equations(
             jax.make_jaxpr(lambda p: rule.estimate(model, p, x, wanted, key=key, start=None)[0])(params).jaxpr
         )
