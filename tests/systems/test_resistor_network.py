@@ -4,11 +4,10 @@ import jax
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-from system_files import SYSTEMS, facts, gradients, model, params_of
+from system_files import facts, gradients, model, params_of
 
 import physeq as pq
 from physeq.data import load, two_moons
-from physeq.experiment import read_experiment
 
 truth = facts("resistor_network")
 electrical = pq.electrical
@@ -238,51 +237,6 @@ def test_voltages_of_sources():
     np.testing.assert_allclose(mirrored.test_inputs, np.concatenate([u, -u, u * 0 + 1, u * 0 - 2], 1), atol=1e-6)
     np.testing.assert_allclose(mirrored.test_targets, y / 2, atol=1e-7)
     np.testing.assert_allclose(encode(data).train_inputs, 2 * data.train_inputs - 1, atol=1e-6)
-
-
-TASKS = [f"{task}-{net}" for task in ("allosteric", "regression") for net in ("linear", "nonlinear")]
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_tasks_differ_in_the_rule_and_its_pace_alone(task):
-    files = [
-        read_experiment(SYSTEMS / "resistor_network" / f"{task}-{r}.toml") for r in ("ep", "coupled", "contrastive")
-    ]
-    assert [type(e.rule).__name__ for e in files] == [
-        "EquilibriumPropagation",
-        "CoupledLearning",
-        "ContrastiveLearning",
-    ]
-    keys = ("system", "build", "data", "encode", "batch_size", "seed")
-    assert all(e.table[key] == files[0].table[key] for e in files for key in keys)
-    variant = model("resistor_network").variants[files[0].system]
-    system, data = files[0].build_system(variant), files[0].load_data(variant)
-    assert system.topology.groups[0].size == 100
-    assert (data.features, data.outputs) == (sum(i.size for i in system.inputs), system.outputs.size)
-    assert data.train_labels is None
-
-
-@pytest.mark.parametrize("rule", ["ep", "coupled", "contrastive"])
-@pytest.mark.quick("coupled")
-def test_an_allosteric_task_is_learned(rule):
-    """100 nodes, a third of the epochs: the cost falls at least fivefold already, for every rule."""
-    experiment = read_experiment(SYSTEMS / "resistor_network" / f"allosteric-linear-{rule}.toml")
-    variant = model("resistor_network").variants["linear"]
-    compiled, data = experiment.build_system(variant).compile(), experiment.load_data(variant)
-    params = compiled.init_parameters(jax.random.key(0), dtype=np.float32)
-    state = compiled.equilibrium(params, data.test_inputs)
-    before = float(np.mean(compiled.cost(params, state.state, data.test_targets)))
-    run = pq.fit(
-        compiled,
-        experiment.rule,
-        data,
-        params=params,
-        optimizer=experiment.optimizer.build(),
-        epochs=experiment.epochs // 3,
-        batch_size=experiment.batch_size,
-        progress=False,
-    )
-    assert before > 0.1 and run.test["cost"] < before / 5 and "error_percent" not in run.test
 
 
 @pytest.mark.parametrize("steps", [12, 24, 40])
