@@ -1,4 +1,4 @@
-"""Hand-written JAX for holomorphic EP in the prototypical layered network: the floor of the compiled rule.
+"""Hand-written JAX for holomorphic EP in prototypical layers with a softmax readout: the floor of the compiled rule.
 
 Nothing here uses physeq. All points of the circle are one batch, conjugate ones are left out and count twice, and
 complex states are kept as real and imaginary parts, so that every product with weights is one real product.
@@ -35,23 +35,30 @@ def _rho_split(u):
     return jnp.stack([0.5 + t * scale, q * s * c * scale])
 
 
-def gradient(params, inputs, target, radius=0.4, points=10, free_steps=50, nudged_steps=20):
-    """Re (1/N) Σ_k (1/β_k) ∂F/∂θ(s^{β_k}), nudge inside the map: lists of weight and bias gradients."""
+def _softmax_split(z):
+    """softmax of [Re, Im] along the first axis: e^{a + ib} = e^a (cos b + i sin b), divided by the complex sum."""
+    size = jnp.exp(z[0] - z[0].max(-1, keepdims=True))
+    e = size * jnp.stack([jnp.cos(z[1]), jnp.sin(z[1])])
+    total = e.sum(-1, keepdims=True)
+    scale = 1 / (total[0] ** 2 + total[1] ** 2)
+    return scale * jnp.stack([e[0] * total[0] + e[1] * total[1], e[1] * total[0] - e[0] * total[1]])
+
+
+def gradient(params, inputs, target, radius=0.4, points=10, free_steps=200, nudged_steps=50):
+    """Re (1/N) Σ_k (1/β_k) ∂F/∂θ(s^{β_k}), nudge inside the map: lists of weight and bias gradients.
+
+    The last weights and biases are those of the readout, C = cross-entropy of softmax(s W + b).
+    """
     weights, biases = params
     # 2u − 1 instead of u, so that the steps have no constants left.
-    w = [2 * x for x in weights]
-    b = [2 * x - 1 for x in biases]
-    drive = inputs @ w[0] + b[0]
-    hidden = jnp.zeros_like(drive), jnp.zeros((len(inputs), w[1].shape[1]))
-    start = *hidden, jnp.zeros_like(target)
+    first_w, second_w, out_w = 2 * weights[0], 2 * weights[1], weights[2]
+    second_b = 2 * biases[1] - 1
+    drive = inputs @ first_w + 2 * biases[0] - 1
+    start = jnp.zeros_like(drive), jnp.zeros((len(inputs), second_w.shape[1]))
 
     def free(_, state):
-        first, second, output = state
-        return (
-            _rho(drive + second @ w[1].T),
-            _rho(first @ w[1] + output @ w[2].T + b[1]),
-            _rho(second @ w[2] + b[2]),
-        )
+        first, second = state
+        return _rho(drive + second @ second_w.T), _rho(first @ second_w + second_b)
 
     state = jax.lax.fori_loop(0, free_steps, free, start, unroll=5)
     count = points // 2 + 1
@@ -62,21 +69,23 @@ def gradient(params, inputs, target, radius=0.4, points=10, free_steps=50, nudge
     def spread(x):
         return jnp.broadcast_to(real * x, (2, count, *x.shape))
 
+    def error(second):
+        return _softmax_split(second @ out_w + real * biases[2]) - real * target
+
     def nudged(_, state):
-        first, second, output = state
-        away = target * real - output
+        first, second = state
+        away = error(second)
         pull = jnp.stack([beta[0] * away[0] - beta[1] * away[1], beta[0] * away[1] + beta[1] * away[0]])
         return (
-            _rho_split(real * drive + second @ w[1].T),
-            _rho_split(first @ w[1] + output @ w[2].T + real * b[1]),
-            _rho_split(second @ w[2] + real * b[2] + 2 * pull),
+            _rho_split(real * drive + second @ second_w.T),
+            _rho_split(first @ second_w + real * second_b - pull @ (2 * out_w.T)),
         )
 
     states = jax.lax.fori_loop(0, nudged_steps, nudged, jax.tree.map(spread, state), unroll=5)
     twice = np.where((np.arange(count) == 0) | (2 * np.arange(count) == points), 1.0, 2.0)
+    mean = jnp.asarray(twice / (points * len(inputs)), inputs.dtype)[:, None, None]
     # −(1/β_k)/N per sample: ∂F/∂w = −s s, ∂F/∂b = −s.
-    scale = -jnp.asarray(twice / (points * radius * len(inputs)), inputs.dtype)[:, None, None]
-    turn = jnp.asarray(np.stack([np.cos(angle), -np.sin(angle)]), inputs.dtype)[:, :, None, None] * scale
+    turn = -jnp.asarray(np.stack([np.cos(angle), -np.sin(angle)]), inputs.dtype)[:, :, None, None] * mean / radius
 
     def weighed(x):
         return jnp.stack([turn[0] * x[0] - turn[1] * x[1], turn[0] * x[1] + turn[1] * x[0]])
@@ -85,6 +94,8 @@ def gradient(params, inputs, target, radius=0.4, points=10, free_steps=50, nudge
         a = jnp.stack([a[0], -a[1]])
         return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
 
-    scaled = [weighed(x) for x in states]
-    of_weights = [inputs.T @ scaled[0][0].sum(0), outer(states[0], scaled[1]), outer(states[1], scaled[2])]
-    return of_weights, [x[0].sum((0, 1)) for x in scaled]
+    first, second = (weighed(x) for x in states)
+    # (1/β_k) ∂(β_k C)/∂θ of the readout: no division.
+    away = mean * error(states[1])
+    of_weights = [inputs.T @ first[0].sum(0), outer(states[0], second), outer(states[1], away)]
+    return of_weights, [x[0].sum((0, 1)) for x in (first, second, away)]
