@@ -13,6 +13,7 @@ import numpy as np
 import sympy as sp
 from jaxtyping import Array
 
+from physeq.compile.checked_data import checked_data
 from physeq.compile.cost import CostEvaluator, State
 from physeq.compile.energy import energy, parameter_gradient, placement_energy
 from physeq.compile.initialise import initial_parameters, parameter_records, project
@@ -92,7 +93,7 @@ class Model(eqx.Module):
         """Fix parameters, inputs, target and nudge; `beta` is a number or broadcasts against the batch.
 
         Raises:
-            ModelError: wrong shapes, missing inputs, NaN in concrete data.
+            ModelError: wrong shapes, missing inputs, no samples, NaN in concrete data.
         """
         arrays, target = self.check_data(inputs, target)
         shapes = [x.shape[:-1] for x in arrays.values()] + ([target.shape[:-1]] if target is not None else [])
@@ -143,7 +144,7 @@ class Model(eqx.Module):
         """({name: input array}, target array or None), checked.
 
         Raises:
-            ModelError: wrong shapes, missing inputs, NaN in concrete data.
+            ModelError: wrong shapes, missing inputs, no samples, NaN in concrete data.
         """
         return self._inputs(inputs), None if target is None else self._target(target)
 
@@ -162,7 +163,7 @@ class Model(eqx.Module):
             x = jnp.asarray(inputs[entry.name])
             if x.ndim == 0 or x.shape[-1] != entry.size:
                 raise ModelError(f"input {entry.name!r}: must have shape (*batch, {entry.size}), got {x.shape}")
-            arrays[entry.name] = _finite(x, f"input {entry.name!r}")
+            arrays[entry.name] = checked_data(x, f"input {entry.name!r}")
         return arrays
 
     def _target(self, target: Array) -> Array:
@@ -172,7 +173,7 @@ class Model(eqx.Module):
         size = self.system.readout.size if self.system.readout else self.system.outputs.size
         if y.ndim == 0 or y.shape[-1] != size:
             raise ModelError(f"target: must have shape (*batch, {size}), got {y.shape}")
-        return _finite(y, "target")
+        return checked_data(y, "target")
 
     def _clamps(self, arrays: dict[str, Array], dtype: Any):
         """(held groups' state, {group: {key: (mask, values)}} of nodes held singly)."""
@@ -353,13 +354,6 @@ def _fit(x: Array, batch: tuple[int, ...], dtype: Any) -> Array:
     if not jnp.issubdtype(x.dtype, jnp.complexfloating):
         x = x.astype(jnp.finfo(dtype).dtype)
     return jnp.broadcast_to(x, (*batch[len(batch) - x.ndim + 1 :], x.shape[-1]))
-
-
-def _finite(x: Array, what: str) -> Array:
-    if not isinstance(x, jax.core.Tracer) and not np.isfinite(np.asarray(x)).all():
-        at = tuple(int(i) for i in np.argwhere(~np.isfinite(np.asarray(x)))[0])
-        raise ModelError(f"{what}: element {at} is {np.asarray(x)[at]}; remove or replace NaN and infinite data")
-    return x
 
 
 def compile_model(derivation: Derivation, model_class: type[Model] = Model) -> Model:

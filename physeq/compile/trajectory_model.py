@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from physeq.compile.checked_data import checked_data
 from physeq.compile.initialise import initial_parameters, parameter_records, project
 from physeq.compile.motion import Motion, State
 from physeq.compile.motion_layout import MotionLayout
@@ -93,7 +94,7 @@ class TrajectoryModel(eqx.Module):
         """Fix parameters, inputs, target and nudge (a number) of one phase.
 
         Raises:
-            ModelError: wrong shapes, missing inputs, NaN in concrete data.
+            ModelError: wrong shapes, missing inputs, no samples, NaN in concrete data.
         """
         arrays, target = self.check_data(inputs, target)
         times, weights = self.solver.grid(self.boundary)
@@ -131,7 +132,7 @@ class TrajectoryModel(eqx.Module):
         """({name: input series}, target series or None), checked.
 
         Raises:
-            ModelError: wrong shapes, missing inputs, NaN in concrete data.
+            ModelError: wrong shapes, missing inputs, no samples, NaN in concrete data.
         """
         names = {entry.name: entry.size for entry in self.system.inputs}
         given = {} if inputs is None else inputs
@@ -156,10 +157,7 @@ class TrajectoryModel(eqx.Module):
                 f"{what}: must have shape (*batch, {count}, {size}), one row per time of model.times, or "
                 f"(*batch, 1, {size}) where it is constant in time; got {a.shape}"
             )
-        if not isinstance(a, jax.core.Tracer) and not np.isfinite(np.asarray(a)).all():
-            at = tuple(int(i) for i in np.argwhere(~np.isfinite(np.asarray(a)))[0])
-            raise ModelError(f"{what}: element {at} is {np.asarray(a)[at]}; remove or replace NaN and infinite data")
-        return a
+        return checked_data(a, what)
 
     # ---- costs ---------------------------------------------------------------------------------------------------
 

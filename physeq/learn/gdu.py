@@ -16,6 +16,7 @@ from physeq.compile.mass import diagonal_mass
 from physeq.errors import InternalError, ModelError
 from physeq.learn.continual import ContinualRule, Trajectory
 from physeq.learn.rule import Params
+from physeq.settings import instance
 from physeq.shown import Shown
 from physeq.solve import EulerSteps, FixedPoint, Inside
 
@@ -92,10 +93,12 @@ def gradient_descending_updates(
         seed: of their choice, and of a random sign of β.
 
     Raises:
-        ModelError: the rule does not fit the model, or has more nudged steps than free ones.
+        ModelError: the rule is of another kind, does not fit the model, or has more nudged steps than free ones.
 
     Source: Ernoult, Grollier, Querlioz, Bengio, Scellier 2020, arXiv:2005.04168, theorem 1.
     """
+    examples = "a rule whose weights move in the nudged phase: ContinualEP or ContinualVectorFieldEP"
+    instance("gradient_descending_updates", "rule", rule, (ContinualRule,), examples)
     rule.check(model)
     inputs, target = model.check_data(inputs, target)
     nudged = rule.free if rule.nudged is None else rule.nudged

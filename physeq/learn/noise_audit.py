@@ -18,6 +18,7 @@ from physeq.learn.oscillating_ep import OscillatingEP
 from physeq.learn.rule import LearningRule, Params
 from physeq.learn.setting import Setting
 from physeq.learn.tight import flat_trainable
+from physeq.settings import whole
 from physeq.solve import GaussianNoise
 from physeq.solve.finder import Finder
 
@@ -58,9 +59,11 @@ def noise_audit(
         seed: of the noise.
 
     Raises:
-        ModelError: the rule does not fit the model, nothing in it can have noise, or the exact gradient vanishes here.
+        ModelError: no draws, the rule does not fit the model, nothing in it can have noise, or the exact gradient
+            vanishes here.
         SolveError: the free equilibrium cannot be found to rounding.
     """
+    whole("noise_audit", "draws", draws, 1)
     rule.check(model)
     inputs, target = model.check_data(inputs, target)
     if with_noise(rule, GaussianNoise(0.0)) is rule:

@@ -59,7 +59,9 @@ def training_data(data: Dataset | tuple, params: Any, model: Any = None) -> Trai
     arrays = [_convert(part, dtype, name) for part, name in zip(parts, names, strict=False)]
     for x, y, name in zip(arrays[::2], arrays[1::2], ("training", "test"), strict=False):
         sizes = {leaf.shape[0] for leaf in jax.tree.leaves(x)} | {y.shape[0]}
-        if len(sizes) != 1 or 0 in sizes:
+        if sizes == {0}:
+            raise ModelError(f"{name} data: there are no samples; give at least one")
+        if len(sizes) != 1:
             raise ModelError(
                 f"{name} data: inputs and targets must have the same number of samples, got {sorted(sizes)}"
             )

@@ -10,6 +10,7 @@ import zoo
 
 import physeq as pq
 from physeq.graph import Bundle, Group, Sparse, Topology
+from physeq.learn import noise_audit
 
 s, r, y, w = zoo.s, pq.coordinate("r"), zoo.y, zoo.w
 phi, g, x = zoo.phi, zoo.g, zoo.x
@@ -165,6 +166,22 @@ def test_names_of_inputs():
             model.equilibrium(params, bad)
     with pytest.raises(pq.ModelError, match=r"input 'right': element \(0,\) is inf; remove or replace"):
         model.equilibrium(params, {"left": np.zeros(1), "right": np.array([np.inf])})
+
+
+def test_data_without_samples():
+    model, params = compiled(inputs=[0], outputs=[2], cost=COST)
+    rule = pq.EquilibriumPropagation(pq.Centered(0.1))
+    none, one = np.zeros((0, 1)), np.zeros((1, 1))
+    with pytest.raises(pq.ModelError, match=r"input 'input': shape \(0, 1\) has no samples; give at least one"):
+        model.equilibrium(params, none)
+    with pytest.raises(pq.ModelError, match=r"target: shape \(0, 1\) has no samples"):
+        rule.gradient(model, params, one, none)
+    with pytest.raises(pq.ModelError, match="training data: there are no samples"):
+        pq.fit(model, rule, (none, none), epochs=1)
+    with pytest.raises(pq.ModelError, match="test data: there are no samples"):
+        pq.fit(model, rule, (one, one, none, none), epochs=1)
+    with pytest.raises(pq.ModelError, match="draws must be a whole number of at least 1, got 0"):
+        noise_audit(model, params, rule, one, one, draws=0)
 
 
 def test_batches_that_do_not_fit():

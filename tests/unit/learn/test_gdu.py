@@ -151,6 +151,12 @@ def test_more_nudged_steps_than_free_ones_are_refused():
         compare(toy(prototypical), "inside", 0.01, 1e-6, 10, 20)
 
 
+def test_rules_whose_weights_stay_in_the_nudged_phase_are_refused():
+    model, params, inputs, target = toy(prototypical)
+    with pytest.raises(ModelError, match="rule must be a rule whose weights move in the nudged phase: ContinualEP"):
+        pq.gradient_descending_updates(model, params, pq.EquilibriumPropagation(), inputs, target)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "kind", "beta", "eta", "free", "nudged"),
