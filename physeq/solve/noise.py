@@ -13,6 +13,7 @@ from jaxtyping import Array
 from physeq.errors import ModelError
 from physeq.settings import check_tolerance, finite, whole
 from physeq.solve.finder import entries, largest_change
+from physeq.solve.normal_draws import standard_normal
 from physeq.solve.result import State, outcome_of
 
 # Enough to hide the cost of starting a draw, few enough for the draws to stay in the cache.
@@ -46,7 +47,7 @@ class GaussianNoise:
         keys = jax.random.split(noise_key(problem, "a finder"), len(found))
         result: State = {}
         for key, (group, name, x) in zip(keys, found, strict=True):
-            values = self.sigma * jax.random.normal(key, x.shape, jnp.finfo(x.dtype).dtype)
+            values = self.sigma * standard_normal(key, x.shape, jnp.finfo(x.dtype).dtype)
             result.setdefault(group, {})[name] = problem.mask(group, name, values)
         return result
 
