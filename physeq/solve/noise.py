@@ -16,8 +16,8 @@ from physeq.solve.finder import entries, largest_change
 from physeq.solve.normal_draws import standard_normal
 from physeq.solve.result import State, outcome_of
 
-# Enough to hide the cost of starting a draw, few enough for the draws to stay in the cache.
-DRAWN_AT_ONCE = 16
+# Enough to hide the cost of starting a draw, few enough for the draws of large batches to stay in the cache.
+DRAWN_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ def at_step(problem: Any, number: Array | int) -> Any:
 def noisy_steps(finder: Any, problem: Any, free: State, steps: int) -> tuple[State, Array, Array, Array]:
     """Apply the step of a finder with `noise` a fixed number of times; what `Finder.find` returns.
 
-    The noise of some steps is drawn at once, each step's from its own key: a draw for one step alone is several times
-    slower, and the numbers are the same.
+    The noise of some steps is drawn before them, each step's from its own key. A draw inside the step gives the same
+    numbers, but is compiled into everything that uses it, and computed as often: training takes three times as long.
     """
     noise_key(problem, type(finder).__name__)
 
