@@ -1,9 +1,11 @@
-"""A dense parameter plus a change of low rank, as messages read it."""
+"""A dense parameter plus its change in a phase, as messages read the two."""
 
 from __future__ import annotations
 
 import equinox as eqx
 from jaxtyping import Array
+
+from physeq.compile.wiring import real_product
 
 
 class LowRank(eqx.Module):
@@ -21,3 +23,16 @@ class LowRank(eqx.Module):
         """Σ over senders of the change·feature at each receiver; `feature` None means 1."""
         near, far = (self.left, self.right) if receiver == 1 else (self.right, self.left)
         return (near.sum(-1) if feature is None else feature @ near.T) @ far
+
+
+class Apart(eqx.Module):
+    """p = base + change, each with a product of its own: for a few samples that is cheaper than their sum."""
+
+    base: Array
+    change: Array
+
+    def message(self, feature: Array | None, receiver: int) -> Array:
+        """Σ over senders of the change·feature at each receiver; `feature` None means 1."""
+        if feature is None:
+            return self.change.sum(0 if receiver == 1 else 1)
+        return real_product(feature, self.change if receiver == 1 else self.change.T)

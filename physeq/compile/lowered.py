@@ -134,6 +134,7 @@ class CompiledContribution:
     sender_group: str
     sender_symbols: tuple[tuple[StateSymbol, str], ...]
     coefficient: Program
+    coefficient_name: str  # tells the coefficients of one placement apart
     feature: Program | None
 
 
@@ -188,7 +189,13 @@ def _contribution(c) -> CompiledContribution:
     port = placement.component.ports[c.sender]
     symbols = tuple((x, slot.coordinate.key(x.order)) for slot, x in c.form.unknowns.items() if slot.port == port)
     return CompiledContribution(
-        placement.name, c.receiver, placement.groups[c.sender], symbols, Program([c.coefficient]), _feature(c.feature)
+        placement=placement.name,
+        receiver=c.receiver,
+        sender_group=placement.groups[c.sender],
+        sender_symbols=symbols,
+        coefficient=Program([c.coefficient]),
+        coefficient_name=str(c.coefficient),
+        feature=_feature(c.feature),
     )
 
 

@@ -19,7 +19,7 @@ from physeq.compile.energy import energy, parameter_gradient, placement_energy
 from physeq.compile.initialise import initial_parameters, parameter_records, project
 from physeq.compile.lowered import Lowered
 from physeq.compile.problem import Problem
-from physeq.compile.static import static_messages
+from physeq.compile.static import static_messages, transposed_matrices
 from physeq.compile.wiring import Wiring, wire
 from physeq.errors import InternalError, ModelError
 from physeq.symbolic.derivation import Derivation, clamped_inputs, driven_inputs
@@ -134,11 +134,25 @@ class Model(eqx.Module):
             bias = self.system.readout.bias if self.system.readout else None
             evaluator = _evaluator(self.lowered, bias.name if bias is not None else None)
         problem = Problem(
-            self.lowered, evaluator, self.wirings, params, held, clamps, drives, signals, target, beta, {}, {}, found
+            self.lowered,
+            evaluator,
+            self.wirings,
+            params,
+            held,
+            clamps,
+            drives,
+            signals,
+            target,
+            beta,
+            {},
+            {},
+            {},
+            found,
         )
         problem = dataclasses.replace(problem, bounds=self._bounds(problem))
         static = static_messages(self.lowered, self.wirings, params, held)
-        return dataclasses.replace(problem, static_messages=static)
+        transposed = transposed_matrices(self.lowered, self.wirings, params, held)
+        return dataclasses.replace(problem, static_messages=static, transposed_matrices=transposed)
 
     def check_data(self, inputs: Inputs, target: Array | None = None) -> tuple[dict[str, Array], Array | None]:
         """({name: input array}, target array or None), checked.

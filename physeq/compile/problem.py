@@ -7,7 +7,7 @@ problem is made, once, outside every loop.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.compile.cost import CostEvaluator, State
-from physeq.compile.low_rank import LowRank
+from physeq.compile.low_rank import Apart, LowRank
 from physeq.compile.lowered import CompiledContribution, Lowered, is_static
 from physeq.compile.wiring import Wiring
 from physeq.symbolic.symbols import drive, nudge
@@ -42,6 +42,7 @@ class Problem(eqx.Module):
     beta: Array
     bounds: dict[str, dict[str, tuple[Array | None, Array | None]]]
     static_messages: dict[str, dict[str, Array]]
+    transposed_matrices: dict[str, dict[str, Array]]  # of coefficients at `params`: who replaces these, replaces both
     batch: tuple[int, ...] = eqx.field(static=True)
     key: Array | None = None  # of noise in the dynamics; None where there is none
 
@@ -118,7 +119,7 @@ class Problem(eqx.Module):
                 continue
             fixed = static.get(symbol.name)
             parts = [
-                contribute(c, self.wirings, self.params, full, local.form.variables[0].size)
+                contribute(c, self.wirings, self.params, full, local.form.variables[0].size, self.transposed_matrices)
                 for c in contributions
                 if not is_static(c, self.held)
             ]
@@ -293,15 +294,22 @@ class Problem(eqx.Module):
         return jnp.broadcast_to(jnp.asarray(value, like.dtype if widen else None), shape)
 
 
-def contribute(c: CompiledContribution, wirings, params, full: State, size: int) -> Array:
-    """The value of one contribution on the receiver's nodes."""
+def contribute(
+    c: CompiledContribution, wirings, params, full: State, size: int, transposed: Mapping[str, Mapping[str, Array]]
+) -> Array:
+    """The value of one contribution on the receiver's nodes; a matrix that is there transposed is read so."""
     own = params.get(c.placement, {})
     coefficient = c.coefficient({s: own[s.name] for s in c.coefficient.symbols})[0]
     feature = None
     if c.feature is not None:
         values = {x: full[c.sender_group][key] for x, key in c.sender_symbols}
         feature = c.feature(values)[0]
-    if isinstance(coefficient, LowRank):
-        part = wirings[c.placement].message(coefficient.base, feature, c.receiver, size)
-        return part + coefficient.message(feature, c.receiver)
-    return wirings[c.placement].message(coefficient, feature, c.receiver, size)
+    change = None
+    if isinstance(coefficient, LowRank | Apart):
+        change, coefficient = coefficient.message(feature, c.receiver), coefficient.base
+    back = transposed.get(c.placement, {}).get(c.coefficient_name) if c.receiver == 0 else None
+    if back is None:
+        part = wirings[c.placement].message(coefficient, feature, c.receiver, size)
+    else:
+        part = wirings[c.placement].message(back, feature, 1, size)
+    return part if change is None else part + change

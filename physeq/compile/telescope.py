@@ -18,7 +18,7 @@ import sympy as sp
 from jaxtyping import Array
 
 from physeq.compile.cost import State
-from physeq.compile.low_rank import LowRank
+from physeq.compile.low_rank import Apart, LowRank
 from physeq.compile.lowered import Lowered, Product, product
 from physeq.compile.problem import Problem
 from physeq.compile.static import static_messages
@@ -27,6 +27,10 @@ from physeq.symbolic.response import response_symbols, response_terms
 
 Products = Mapping[str, Mapping[str, tuple[Product, ...]]]
 Scales = Mapping[str, Mapping[str, Array]]
+Params = dict[str, dict[str, Array]]
+
+# Up to here, measured, a product more with a parameter's change is cheaper than writing the moved parameter down.
+FEW_SAMPLES = 24
 
 
 def energy_products(lowered: Lowered, wirings: Mapping[str, Any]) -> dict[str, dict[str, tuple[Product, ...]]]:
@@ -100,8 +104,8 @@ def cheaper(problem: Problem, products: Products) -> dict[str, dict[str, tuple[P
 
 def moving_problem(
     problem: Problem, start: State, products: Products, scales: Scales, free_bundles: frozenset[str]
-) -> Callable[[State, Mapping], tuple[Problem, dict[str, dict[str, LowRank]]]]:
-    """The function (free state, other moving parameters) → (problem at the parameters reached there, the changes).
+) -> Callable[[State, Params], tuple[Problem, dict[str, dict[str, LowRank]]]]:
+    """The function (free state, changes of other parameters) → (problem at the parameters reached there, the changes).
 
     Args:
         problem: of the phase, at its first parameters.
@@ -114,8 +118,10 @@ def moving_problem(
     first = {n: {p: [_ends(problem, n, t, full0) for t in ts] for p, ts in own.items()} for n, own in products.items()}
     fixed = static_messages(problem.lowered, problem.wirings, problem.params, problem.held, leave_out=free_bundles)
     grams = list(_grams(problem, products, first))
+    few = math.prod(problem.batch) <= FEW_SAMPLES
+    apart = {(n, p.name) for n, p in linear_parameters(problem.lowered, problem.wirings) if few}
 
-    def at(state: State, moving: Mapping) -> tuple[Problem, dict[str, dict[str, LowRank]]]:
+    def at(state: State, changes: Params) -> tuple[Problem, dict[str, dict[str, LowRank]]]:
         full = problem.full(state)
 
         def pairs_of(name, p, terms):
@@ -134,11 +140,11 @@ def moving_problem(
             }
             for n, own in factors.items()
         }
-        plain = {n: {**own, **moving.get(n, {})} for n, own in problem.params.items()}
+        plain = plus(problem.params, changes)
         static = {g: dict(own) for g, own in fixed.items()}
         if free_bundles:
-            anew = static_messages(problem.lowered, problem.wirings, plain, problem.held, only=free_bundles)
-            for group, own in anew.items():
+            static_anew = static_messages(problem.lowered, problem.wirings, plain, problem.held, only=free_bundles)
+            for group, own in static_anew.items():
                 for symbol, value in own.items():
                     static[group][symbol] = value + static[group].get(symbol, 0.0)
         for group, symbol, name, p, receiver, gram in grams:
@@ -147,10 +153,23 @@ def moving_problem(
                 part = (left if receiver == 1 else right).sum(-1) @ far if gram is None else gram[k] @ far
                 shape = part.shape if gram is None else (*problem.batch, part.shape[-1])
                 static[group][symbol] = static[group].get(symbol, 0.0) + part.reshape(shape)
-        params = {n: {**own, **low.get(n, {})} for n, own in plain.items()}
-        return dataclasses.replace(problem, params=params, static_messages=static), low
+        params: dict[str, dict[str, Any]] = {n: {**own, **low.get(n, {})} for n, own in plain.items()}
+        moved = {(n, p) for n, own in changes.items() for p in own}
+        for n, p in moved & apart:
+            params[n][p] = Apart(problem.params[n][p], changes[n][p])
+        anew = {n for n, _ in moved - apart}
+        transposed = {n: own for n, own in problem.transposed_matrices.items() if n not in anew}
+        here = dataclasses.replace(problem, params=params, static_messages=static, transposed_matrices=transposed)
+        return here, low
 
     return at
+
+
+def plus(params: Params, changes: Params) -> Params:
+    """The parameters after these changes of some."""
+    return {
+        n: {p: x + changes[n][p] if p in changes.get(n, {}) else x for p, x in own.items()} for n, own in params.items()
+    }
 
 
 def _ends(problem: Problem, name: str, term: Product, full: State) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from physeq.compile.telescope import cheaper, moving_problem
+from physeq.compile.telescope import cheaper, moving_problem, plus
 from physeq.errors import InternalError, ModelError
 from physeq.learn.equilibrium_propagation import OneSided, RandomSign
 from physeq.learn.optimise import RateTable, rate_of
@@ -211,17 +211,12 @@ class Trajectory:
     def _kappa(self, name: str, p: str) -> Array:
         return self.rates[name][p] / (self.beta * self.size)
 
-    def reached(self, changes: Params) -> Params:
-        """The parameters that do not telescope, after these changes."""
-        return {n: {p: self.problem.params[n][p] + x for p, x in own.items()} for n, own in changes.items()}
-
     def step(self, state: State, changes: Params, number: Array | int) -> tuple[State, Params]:
         """(s_{t+1}, θ_{t+1} − θ_0 of the parameters that do not telescope) from those of step t.
 
         Changes are carried, not parameters: the digits of a small rate would be lost in θ.
         """
-        moving = self.reached(changes)
-        here, _ = self.problem_at(state, moving)
+        here, _ = self.problem_at(state, changes)
         if here.key is not None:
             here = dataclasses.replace(here, key=jax.random.fold_in(here.key, number))
         advance = self.rule._steps.stepper(here)
@@ -230,8 +225,7 @@ class Trajectory:
         new = advance(state)
         if not any(self.still.values()):
             return new, changes
-        plain = {n: {**own, **moving.get(n, {})} for n, own in self.problem.params.items()}
-        there = dataclasses.replace(here, params=plain)
+        there = dataclasses.replace(here, params=plus(self.problem.params, changes), transposed_matrices={})
         delta = self.rule.changes(there, state, new, jnp.full(self.problem.batch, 1.0 / self.size, self.beta.dtype))
         further = {
             n: {p: x - self.rates[n][p] / self.beta * delta[n][p] for p, x in own.items()} for n, own in changes.items()
@@ -267,7 +261,7 @@ class Trajectory:
 
     def outcome(self, state: State, changes: Params) -> tuple[Params, Params]:
         """((θ_0 − θ_K)/η, θ_K)."""
-        _, low = self.problem_at(state, self.reached(changes))
+        _, low = self.problem_at(state, changes)
         params = self.problem.params
         gradients: Params = {n: {p: jnp.zeros_like(x) for p, x in own.items()} for n, own in params.items()}
         moved: Params = {n: dict(own) for n, own in params.items()}

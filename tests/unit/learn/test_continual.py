@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import physeq as pq
+from physeq.compile import telescope
 from physeq.errors import ModelError
 
 s, theta, y = pq.coordinate("s"), pq.coordinate("theta"), pq.target("y")
@@ -107,6 +108,25 @@ def test_telescoped_equals_naive(case, batch):
     fast, slow = run(True), run(False)
     assert worst(fast, slow) < 1e-12
     assert worst(fast[1][1], params) > 1e-4, "weights moved"
+
+
+@pytest.mark.parametrize("rule", [pq.ContinualEP, pq.ContinualVectorFieldEP])
+@pytest.mark.parametrize("weighting", [pq.ForceResponse(), pq.MapResponse()])
+def test_a_change_kept_apart_is_the_moved_parameter(monkeypatch, rule, weighting):
+    """Few samples multiply θ₀ and its change apart; on the way back through a bundle, too, both must count."""
+    model, params, inputs, target = problem(prototypical)
+    options = {"weighting": weighting} if rule is pq.ContinualVectorFieldEP else {}
+    made = rule({}, ETA, pq.OneSided(BETA), *STEPS["map"], **options)
+
+    def run():
+        path = made.trajectory(model, params, inputs, target, telescoped=False)
+        state, moving, _ = path.run()
+        return state, path.outcome(state, moving)
+
+    apart = run()
+    monkeypatch.setattr(telescope, "FEW_SAMPLES", 0)
+    assert worst(apart, run()) < 1e-14
+    assert worst(apart[1][1], params) > 1e-4, "weights moved"
 
 
 def numpy_c_ep(params, inputs, target, beta, eta, free, nudged):
