@@ -1,4 +1,4 @@
-"""Papers that rules are from, by their number on arXiv: authors, year of the first version, title."""
+"""Papers that rules are from, by their number on arXiv: authors, year, title."""
 
 PAPERS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "1602.05179": (
