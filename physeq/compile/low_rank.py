@@ -19,10 +19,10 @@ class LowRank(eqx.Module):
         """leftᵀ right, in the shape of the parameter."""
         return self.left.T @ self.right
 
-    def message(self, feature: Array | None, receiver: int) -> Array:
-        """Σ over senders of the change·feature at each receiver; `feature` None means 1."""
+    def message(self, feature: Array, receiver: int) -> Array:
+        """Σ over senders of the change·feature at each receiver."""
         near, far = (self.left, self.right) if receiver == 1 else (self.right, self.left)
-        return (near.sum(-1) if feature is None else feature @ near.T) @ far
+        return feature @ near.T @ far
 
 
 class Apart(eqx.Module):
@@ -31,8 +31,6 @@ class Apart(eqx.Module):
     base: Array
     change: Array
 
-    def message(self, feature: Array | None, receiver: int) -> Array:
-        """Σ over senders of the change·feature at each receiver; `feature` None means 1."""
-        if feature is None:
-            return self.change.sum(0 if receiver == 1 else 1)
+    def message(self, feature: Array, receiver: int) -> Array:
+        """Σ over senders of the change·feature at each receiver."""
         return real_product(feature, self.change if receiver == 1 else self.change.T)

@@ -134,25 +134,22 @@ class Model(eqx.Module):
             bias = self.system.readout.bias if self.system.readout else None
             evaluator = _evaluator(self.lowered, bias.name if bias is not None else None)
         problem = Problem(
-            self.lowered,
-            evaluator,
-            self.wirings,
-            params,
-            held,
-            clamps,
-            drives,
-            signals,
-            target,
-            beta,
-            {},
-            {},
-            {},
-            found,
+            lowered=self.lowered,
+            cost_evaluator=evaluator,
+            wirings=self.wirings,
+            params=params,
+            held=held,
+            clamps=clamps,
+            drives=drives,
+            signals=signals,
+            target=target,
+            beta=beta,
+            bounds={},
+            static_messages=static_messages(self.lowered, self.wirings, params, held),
+            transposed_matrices=transposed_matrices(self.lowered, self.wirings, params, held),
+            batch=found,
         )
-        problem = dataclasses.replace(problem, bounds=self._bounds(problem))
-        static = static_messages(self.lowered, self.wirings, params, held)
-        transposed = transposed_matrices(self.lowered, self.wirings, params, held)
-        return dataclasses.replace(problem, static_messages=static, transposed_matrices=transposed)
+        return dataclasses.replace(problem, bounds=self._bounds(problem))
 
     def check_data(self, inputs: Inputs, target: Array | None = None) -> tuple[dict[str, Array], Array | None]:
         """({name: input array}, target array or None), checked.

@@ -7,7 +7,7 @@ problem is made, once, outside every loop.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import reduce
 from typing import Any
 
@@ -42,7 +42,7 @@ class Problem(eqx.Module):
     beta: Array
     bounds: dict[str, dict[str, tuple[Array | None, Array | None]]]
     static_messages: dict[str, dict[str, Array]]
-    transposed_matrices: dict[str, dict[str, Array]]  # of coefficients at `params`: who replaces these, replaces both
+    transposed_matrices: dict[str, dict[str, Array]]  # of coefficients at `params`, see `with_parameters`
     batch: tuple[int, ...] = eqx.field(static=True)
     key: Array | None = None  # of noise in the dynamics; None where there is none
 
@@ -106,6 +106,11 @@ class Problem(eqx.Module):
                 else:
                     free[group][v.key] = jnp.full((*self.batch, v.size), v.coordinate.start, dtype)
         return self.project(self.insert(free))
+
+    def with_parameters(self, params: dict[str, dict[str, Any]], unmoved: Collection[str] = ()) -> Problem:
+        """The problem at other parameters, with the static messages of this one; placements `unmoved` kept theirs."""
+        kept = {name: own for name, own in self.transposed_matrices.items() if name in unmoved}
+        return dataclasses.replace(self, params=params, transposed_matrices=kept)
 
     # ---- messages and forces -------------------------------------------------------------------------------------
 
@@ -300,7 +305,7 @@ def contribute(
     """The value of one contribution on the receiver's nodes; a matrix that is there transposed is read so."""
     own = params.get(c.placement, {})
     coefficient = c.coefficient({s: own[s.name] for s in c.coefficient.symbols})[0]
-    feature = None
+    feature: Any = None
     if c.feature is not None:
         values = {x: full[c.sender_group][key] for x, key in c.sender_symbols}
         feature = c.feature(values)[0]

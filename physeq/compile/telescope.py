@@ -157,10 +157,8 @@ def moving_problem(
         moved = {(n, p) for n, own in changes.items() for p in own}
         for n, p in moved & apart:
             params[n][p] = Apart(problem.params[n][p], changes[n][p])
-        anew = {n for n, _ in moved - apart}
-        transposed = {n: own for n, own in problem.transposed_matrices.items() if n not in anew}
-        here = dataclasses.replace(problem, params=params, static_messages=static, transposed_matrices=transposed)
-        return here, low
+        unmoved = params.keys() - {n for n, _ in moved - apart}
+        return dataclasses.replace(problem.with_parameters(params, unmoved), static_messages=static), low
 
     return at
 

@@ -225,7 +225,7 @@ class Trajectory:
         new = advance(state)
         if not any(self.still.values()):
             return new, changes
-        there = dataclasses.replace(here, params=plus(self.problem.params, changes), transposed_matrices={})
+        there = here.with_parameters(plus(self.problem.params, changes))
         delta = self.rule.changes(there, state, new, jnp.full(self.problem.batch, 1.0 / self.size, self.beta.dtype))
         further = {
             n: {p: x - self.rates[n][p] / self.beta * delta[n][p] for p, x in own.items()} for n, own in changes.items()
