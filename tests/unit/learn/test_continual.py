@@ -112,6 +112,24 @@ def test_telescoped_equals_naive(case, batch):
     assert worst(fast[1][1], params) > 1e-4, "weights moved"
 
 
+def test_transposes_are_of_the_parameters_that_messages_read():
+    """Between free groups, not from the clamped input; moved parameters leave none of the old ones behind."""
+    model, params, inputs, target = problem(prototypical)
+    here = model.problem(params, inputs, target)
+    assert set(here.transposed_matrices) == {"hidden1->hidden2", "hidden2->output"}
+    for name, own in here.transposed_matrices.items():
+        np.testing.assert_array_equal(own["w"], params[name]["w"].T)
+    other = model.init_parameters(jax.random.key(1))
+    moved = here.with_parameters(other)
+    state = jax.tree.map(lambda x: x + 0.3, here.start())
+    expected = model.problem(other, inputs, target).messages(state, "hidden1")
+    assert not moved.transposed_matrices and "hidden1" in moved.groups
+    direct = moved.messages(state, "hidden1")
+    for symbol, value in expected.items():
+        if symbol in model.lowered.locals["hidden1"].static_part:
+            np.testing.assert_allclose(direct[symbol], value, atol=1e-14)
+
+
 APART = {
     "symmetric": pq.ContinualEP,
     "force": partial(pq.ContinualVectorFieldEP, weighting=pq.ForceResponse()),
