@@ -38,7 +38,7 @@ from physeq.solve.result import State, outcome_of
 
 @dataclass(frozen=True)
 class ContinualRule(LearningRule):
-    """Base class: T free steps at θ_0; then K times s ← F(s, β, θ_t), θ_{t+1} = θ_t − (η/β) Δ(s_t, s_{t+1}, θ_t).
+    """Base class: the free phase at θ_0; then K times s ← F(s, β, θ_t), θ_{t+1} = θ_t − (η/β) Δ(s_t, s_{t+1}, θ_t).
 
     A subclass says what Δ is. The estimate is (θ_0 − θ_K)/η, and `fit` keeps exactly θ_K: the rates η belong to the
     rule, an optimiser is not used. Parameters with bounds are clipped to them at every step. A readout, which belongs
@@ -48,7 +48,7 @@ class ContinualRule(LearningRule):
         rates: η of each placement ("hidden->output") or parameter ("hidden.b"); the longer name wins.
         default: η of everything not named. None makes a missing name an error; without any names it stands for 0.01.
         nudging: `OneSided(beta)` or `RandomSign(beta)`.
-        free: finder of the free phase with a fixed number of steps.
+        free: finder of the free phase: T steps, or any that ends at the equilibrium.
         nudged: the map of the nudged phase and its number K of steps; by default `free`.
     """
 
@@ -89,12 +89,12 @@ class ContinualRule(LearningRule):
         name = type(self).__name__
         require_cost(model, name)
         require_fixed_bounds(model, name)
+        if self._steps.budget is None:
+            raise ModelError(
+                f"{name} moves weights at every nudged step and needs a finder with a fixed number of steps, such as "
+                f"nudged=FixedPoint(15) without a tolerance; got {self._steps!r}"
+            )
         for finder in dict.fromkeys((self.free, self._steps)):
-            if finder.budget is None:
-                raise ModelError(
-                    f"{name} moves weights at every step and needs a finder with a fixed number of steps, such as "
-                    f"FixedPoint(15) without a tolerance; got {finder!r}"
-                )
             finder.check(model)
         self.rate_tree(model)
 
@@ -128,7 +128,7 @@ class ContinualRule(LearningRule):
             strength(self.nudging.beta),
             *drawn_sign(self.phases()),
             for_each_sample(
-                Step("Free phase: no nudge. From the start values, take the steps.", finder=self.free),
+                Step("Free phase: no nudge. From the start values, let the system come to rest.", finder=self.free),
             ),
             Step(
                 f"Nudged phase: the outputs feel the nudge {{{sign}}}. From the free states, all samples side by side, "

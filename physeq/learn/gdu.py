@@ -93,7 +93,8 @@ def gradient_descending_updates(
         seed: of their choice, and of a random sign of β.
 
     Raises:
-        ModelError: the rule is of another kind, does not fit the model, or has more nudged steps than free ones.
+        ModelError: the rule is of another kind, does not fit the model, or has more nudged steps than free ones, or
+            free ones without a fixed number.
 
     Source: Ernoult, Grollier, Querlioz, Bengio, Scellier 2020, arXiv:2005.04168, theorem 1.
     """
@@ -102,7 +103,12 @@ def gradient_descending_updates(
     rule.check(model)
     inputs, target = model.check_data(inputs, target)
     nudged = rule.free if rule.nudged is None else rule.nudged
-    free_steps, steps = rule.free.budget or 0, nudged.budget or 0
+    if rule.free.budget is None:
+        raise ModelError(
+            "gradient_descending_updates: every nudged step answers a step of the free phase, and "
+            f"free={rule.free!r} has no fixed number of them; set free=FixedPoint(T)"
+        )
+    free_steps, steps = rule.free.budget, nudged.budget or 0
     if steps > free_steps:
         raise ModelError(
             f"gradient_descending_updates: K = {steps} nudged steps need as many free ones, and T = {free_steps}"

@@ -96,7 +96,7 @@ def _phase_table(names: Names, rule: Any, finder: Any) -> Table:
     rows = []
     for phase, used in zip(rule.phases(), (rule.free, finder), strict=True):
         start = "the start values" if phase.starts_from is None else f"the {phase.starts_from} state"
-        steps = f"{used.budget} of {type(used).__name__}"
+        steps = f"{used.budget} of {type(used).__name__}" if used.budget else f"to rest, by {type(used).__name__}"
         rows.append([phase.name, phase.nudge, start, steps, "none" if phase.weight == "" else phase.weight])
     return Table(["Phase", "Nudge", "Starts from", "Steps", "Weights move"], rows)
 

@@ -16,6 +16,7 @@ from physeq.errors import ModelError
 from physeq.graph.coloring import group_colors
 from physeq.settings import check_tolerance, whole
 from physeq.solve.finder import Finder, largest_change, require_energy
+from physeq.solve.fixed_point import without_closed_equilibrium
 from physeq.solve.loop import iterate
 from physeq.solve.result import State
 
@@ -28,6 +29,10 @@ class NodeDescent(Finder):
     local minimiser has a closed form it is used, clipped to the bounds (exact for a unimodal local energy); elsewhere
     bracketed Newton steps on the node's own force are taken. (Scellier 2024, "A fast algorithm to simulate nonlinear
     resistive networks", for the resistive case.)
+
+    Without an energy, as with directed synapses, closed forms alone are taken: the equilibria of `FixedPoint`, colour
+    after colour (block Gauss–Seidel). In a layered network two synchronous steps of `FixedPoint` do to every node what
+    one sweep does, at twice the price: even and odd layers make two chains of states that never meet.
 
     Attributes:
         sweeps: number of sweeps over all colours, or the most of them with a tolerance.
@@ -49,7 +54,8 @@ class NodeDescent(Finder):
         return self.sweeps if self.tolerance is None else None
 
     def check(self, model: Any) -> None:
-        require_energy(model, "NodeDescent")
+        if without_closed_equilibrium(model) is not None:
+            require_energy(model, "NodeDescent")
         for v in model.derivation.variables.values():
             if len(model.derivation.group_variables(v.group)) > 1 and v.group in model.derivation.locals:
                 raise ModelError(

@@ -405,3 +405,32 @@ def test_single_precision(name):
     for a, b in zip(jax.tree.leaves(found.state), jax.tree.leaves(expected.state), strict=True):
         assert a.dtype == jnp.float32
         np.testing.assert_allclose(a, b, atol=3e-5)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_a_sweep_without_an_energy_is_two_synchronous_steps(layers):
+    """Directed layers: exactly, from where one half is consistent with the other; to a tolerance, half as many."""
+    topology = pq.layered([4, *[6] * layers, 3], bidirected=True)
+    model = pq.System(
+        topology,
+        nodes={g.name: pq.neural.prototypical_unit(pq.neural.tanh) for g in topology.groups[1:]},
+        edges=pq.neural.directed_synapse(initial=pq.Normal(0.0, 0.25)),
+        inputs="input",
+        outputs="output",
+    ).compile()
+    assert not model.derivation.structure.conservative
+    params = model.init_parameters(jax.random.key(layers))
+    inputs = jnp.asarray(np.random.default_rng(layers).uniform(-1, 1, (2, 4)))
+    # After one sweep the second colour is the map of the first: of the two chains of states one is left.
+    start = model.equilibrium(params, inputs, finder=pq.NodeDescent(1)).state
+    swept, stepped = (
+        model.equilibrium(params, inputs, finder=finder, start=start).state
+        for finder in (pq.NodeDescent(3), pq.FixedPoint(6))
+    )
+    for one, other in zip(jax.tree.leaves(swept), jax.tree.leaves(stepped), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-14)
+    counts = [
+        int(model.equilibrium(params, inputs, finder=finder).steps)
+        for finder in (pq.NodeDescent(500, tolerance=1e-12), pq.FixedPoint(500, tolerance=1e-12))
+    ]
+    assert counts[0] <= counts[1] / 2 + 2

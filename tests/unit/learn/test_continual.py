@@ -376,3 +376,15 @@ def test_vector_field_telescopes_where_the_source_is_held():
     assert worst(run(True), run(False)) < 1e-12
     assert rule.bias(model) is not None
     assert rule.bias(problem(prototypical)[0]) is None
+
+
+@pytest.mark.parametrize("free", [pq.FixedPoint(500, tolerance=1e-13), pq.NodeDescent(500, tolerance=1e-13)])
+@pytest.mark.parametrize(("build", "kind"), [(prototypical, pq.ContinualEP), (asymmetric, pq.ContinualVectorFieldEP)])
+def test_the_free_phase_may_end_at_the_equilibrium(build, kind, free):
+    model, params, inputs, target = problem(build)
+    wanted, long = kind({}, ETA, pq.OneSided(BETA), pq.FixedPoint(400), pq.FixedPoint(NUDGED)).gradient(
+        model, params, inputs, target
+    )
+    found, info = kind({}, ETA, pq.OneSided(BETA), free, pq.FixedPoint(NUDGED)).gradient(model, params, inputs, target)
+    assert worst(found, wanted) < 1e-10
+    assert worst(info.moved, long.moved) < 1e-11

@@ -151,6 +151,12 @@ def test_more_nudged_steps_than_free_ones_are_refused():
         compare(toy(prototypical), "inside", 0.01, 1e-6, 10, 20)
 
 
+def test_a_free_phase_without_a_number_of_steps_is_refused():
+    rule = pq.ContinualEP(free=pq.FixedPoint(500, tolerance=1e-9), nudged=pq.FixedPoint(5))
+    with pytest.raises(ModelError, match=r"has no fixed number of them; set free=FixedPoint\(T\)"):
+        pq.gradient_descending_updates(*toy(prototypical)[:2], rule, *toy(prototypical)[2:])
+
+
 def test_rules_whose_weights_stay_in_the_nudged_phase_are_refused():
     model, params, inputs, target = toy(prototypical)
     with pytest.raises(ModelError, match="rule must be a rule whose weights move in the nudged phase: ContinualEP"):
