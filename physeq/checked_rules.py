@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from physeq.documented_rules import fitting
 from physeq.errors import ModelError
 from physeq.interface import TrajectoryModel
 from physeq.learn import (
@@ -46,7 +47,7 @@ def rules_for(model: Any, names: Sequence[str]) -> list[tuple[LearningRule, str 
             reason = "it needs a finder with a fixed number of steps, and no local equilibrium has a closed form here"
             found.append((BackpropagationThroughTime(finder or EulerSteps()), None if finder else reason))
         else:
-            found.append(_with_budget(build("rule", name, f"rule {name}"), model))
+            found.append(_with_budget(fitting(build("rule", name, f"rule {name}"), model.derivation), model))
     return found
 
 

@@ -9,12 +9,13 @@ from typing import Any
 from physeq.learn import (
     BackpropagationThroughTime,
     LearningRule,
+    OscillatingEP,
     TrajectoryRule,
 )
 from physeq.registry import build, registry
 from physeq.report import refusal, trajectory_refusal
 from physeq.report.rule_pages import RulePages, rule_pages, trajectory_rule_pages
-from physeq.solve import EulerSteps, FixedPoint, NodeDescent
+from physeq.solve import EulerSteps, FixedPoint, Newton, NodeDescent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +87,7 @@ def pages_of(title: str, derivation: Any, trajectories: Any = None) -> RulePages
 
 
 def fitting(rule: Any, derivation: Any) -> Any:
-    """A rule with other finders where its own do not fit: a descent or steps of the dynamics.
+    """A rule with other finders where its own do not fit: a descent, steps of the dynamics, or Newton's method.
 
     The rule comes back as it is where it holds, and where no choice makes it hold.
 
@@ -127,6 +128,8 @@ def _names(*, trajectories: bool) -> list[str]:
 def _otherwise(rule: Any) -> Iterator[Any]:
     if isinstance(rule, BackpropagationThroughTime):
         yield from (BackpropagationThroughTime(finder) for finder in (NodeDescent(30), EulerSteps()))
+    elif isinstance(rule, OscillatingEP):
+        yield dataclasses.replace(rule, hold=Newton())
     elif rule.moves_weights:
         yield dataclasses.replace(rule, free=EulerSteps())
 

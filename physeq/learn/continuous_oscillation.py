@@ -32,7 +32,7 @@ class Oscillated(NamedTuple):
         mean: mean of the real part over the last period, the zeroth Fourier coefficient.
         residual: the largest last change of all holds that count (map) or the largest |force| at the end (dynamics),
             per batch entry.
-        steps: of the map (the most of them), or of the integrator.
+        steps: of all holds that count, or of the integrator.
         outcome: the worst of all holds that count, or of all periods (dynamics), per batch entry.
     """
 

@@ -113,8 +113,8 @@ def with_noise(part: Any, noise: GaussianNoise) -> Any:
 
 
 def _takes_noise(part: Any) -> bool:
-    if isinstance(part, OscillatingEP) and part.oscillation is not None:
-        return False  # its oscillation has noise of its own
+    if isinstance(part, OscillatingEP) and (part.oscillation is not None or part.hold is not None):
+        return False  # these have noise of their own
     if isinstance(part, ContinuousOscillation):
         return part.dt is not None
     has_field = any(f.name == "noise" for f in dataclasses.fields(part))

@@ -23,7 +23,7 @@ from physeq.learn.rule import (
     require_holomorphic,
 )
 from physeq.settings import finite, whole
-from physeq.solve import FixedPoint, GaussianNoise, default_finder
+from physeq.solve import FixedPoint, GaussianNoise, Newton, default_finder
 from physeq.solve.finder import Finder, largest_change
 from physeq.solve.fixed_point import without_closed_equilibrium
 from physeq.solve.result import State
@@ -33,10 +33,11 @@ from physeq.solve.result import State
 class OscillatingEP(LearningRule):
     """dL/dθ ≈ Re 1/(N·periods) Σ_periods Σ_k ∂F/∂θ(s_k)/β_k, β_k = r e^{2πik/N}, with no free phase.
 
-    The nudge runs around the circle; at every point it is held for `steps` steps of the map of local equilibria, and
-    ∂F/∂θ at the end of the hold enters the sum. The states need not have settled: contributions of the transient
-    average out over the periods, since ∂F/∂θ of the free state has the wrong frequency. The sum is the first Fourier
-    coefficient of ∂F/∂θ along the oscillation, divided by r. Needs an energy whose terms continue to complex states.
+    The nudge runs around the circle; at every point it is held for `steps` steps of the map of local equilibria, or for
+    what the finder `hold` does, and ∂F/∂θ at the end of the hold enters the sum. The states need not have settled:
+    contributions of the transient average out over the periods, since ∂F/∂θ of the free state has the wrong frequency.
+    The sum is the first Fourier coefficient of ∂F/∂θ along the oscillation, divided by r. Needs an energy whose terms
+    continue to complex states.
 
     There is no free state to predict with. `GradientInfo` holds the mean state of the last period instead, the zeroth
     Fourier coefficient, which is the free state once the oscillation has settled.
@@ -51,6 +52,8 @@ class OscillatingEP(LearningRule):
         noise: in the drive of every step, as in `FixedPoint`.
         oscillation: a `ContinuousOscillation`, to integrate the physical dynamics under β(t) = r e^{iωt} instead; it
             has periods of its own, so that the other settings but the radius must be left alone.
+        hold: finder of every hold in place of the map, for systems without closed-form local equilibria, such as
+            `EulerSteps(0.1, 30)` or `Newton()`; `steps`, `tolerance` and `noise` are then its own.
 
     Source: Laborieux & Zenke 2022, arXiv:2209.00530, section 3.2.
 
@@ -66,6 +69,7 @@ class OscillatingEP(LearningRule):
     tolerance: float | None = None
     noise: GaussianNoise | None = None
     oscillation: ContinuousOscillation | None = None
+    hold: Finder | None = None
 
     def __post_init__(self):
         for name, least in (("points", 2), ("periods", 1), ("steps", 1), ("discard", 0)):
@@ -81,6 +85,12 @@ class OscillatingEP(LearningRule):
                         f"OscillatingEP: {f.name} is not used with a ContinuousOscillation, which has periods, discard "
                         "and noise of its own; leave it out"
                     )
+        for name in ("steps", "tolerance", "noise"):
+            if self.hold is not None and getattr(self, name) != getattr(type(self), name):
+                raise ModelError(
+                    f"OscillatingEP: {name} is of the map of local equilibria, and hold={self.hold!r} takes its place; "
+                    "set it there"
+                )
         finite("OscillatingEP", "the radius", self.radius, above=0)
 
     def phases(self) -> tuple[Phase, ...]:
@@ -102,44 +112,49 @@ class OscillatingEP(LearningRule):
         require_holomorphic(model, "OscillatingEP", "EquilibriumPropagation with Centered nudging")
         if self.oscillation is not None:
             self.oscillation.check(model)
+        elif self.hold is not None:
+            self.hold.check(model)
+            self.hold.check_complex(model)
         elif missing := without_closed_equilibrium(model):
             raise ModelError(
                 f"OscillatingEP holds its nudge for steps of the map of local equilibria, and {missing[0]!r} on group "
-                f"{missing[1]!r} has none in closed form; pass oscillation=ContinuousOscillation(period), or declare "
-                "the node's `minimiser`"
+                f"{missing[1]!r} has none in closed form; pass hold=EulerSteps(0.1, 30), hold=Newton() or "
+                "oscillation=ContinuousOscillation(period), or declare the node's `minimiser`"
             )
 
     @property
-    def hold(self) -> FixedPoint:
-        """The map's steps at one point of the oscillation."""
-        return FixedPoint(self.steps, self.tolerance, noise=self.noise)
+    def holding(self) -> Finder:
+        """The finder at one point of the oscillation."""
+        return FixedPoint(self.steps, self.tolerance, noise=self.noise) if self.hold is None else self.hold
 
     def settled(self) -> OscillatingEP:
         """The rule in the limit of long holds, one period of which is all there is: its bias in r alone, for audits."""
         if self.oscillation is not None:
             return self
+        if self.hold is not None:
+            return dataclasses.replace(self, periods=1, discard=0, hold=Newton(tolerance=0.0))
         tolerance = 1e-13 if jnp.result_type(float) == jnp.float64 else 1e-6
         return dataclasses.replace(self, periods=1, discard=0, steps=20_000, tolerance=tolerance, noise=None)
 
     def prediction_finder(self, model: Any) -> Finder:
-        if self.oscillation is not None:
+        if self.oscillation is not None or self.hold is not None:
             return default_finder(model)
         return FixedPoint(self.steps * self.points, self.tolerance, noise=self.noise)
 
     def finders(self, model: Any) -> tuple[Finder, Finder]:
         finder = self.prediction_finder(model)
-        return finder, finder if self.oscillation is not None else self.hold
+        return finder, finder if self.oscillation is not None else self.holding
 
     def procedure(self, model: Any) -> tuple[Step, ...]:
         if self.oscillation is not None:
             return self._in_time(self.oscillation)
-        held = f"hold it for {self.steps} steps of the map of local equilibria"
+        held = "hold it" if self.hold else f"hold it for {self.steps} steps of the map of local equilibria"
         skipped = f" In all periods but the first {self.discard}, every" if self.discard else " Every"
         point = (
             Step(
                 f"The outputs feel the complex nudge {{β_n}}. From where the state is, {held}.",
                 lists=Listing.SLOPES,
-                finder=self.hold,
+                finder=self.holding,
             ),
             Step(f"{skipped.strip()} element adds {{1/β_n}} times what it measures to a running sum."),
         )
@@ -204,33 +219,36 @@ class OscillatingEP(LearningRule):
     def _hold_at_points(self, problem: Any, begin: State) -> Oscillated:
         circle = HolomorphicEP(self.radius, self.points).circle(problem.beta.dtype, halved=False)
         everywhere = on_circle(problem, circle.betas)
-        hold = self.hold
 
         def point(state, chosen):
             beta, number = chosen
             key = None if problem.key is None else jax.random.fold_in(problem.key, number)
-            new, change, _, outcome = hold.find(dataclasses.replace(problem, beta=beta, key=key), state)
-            return new, (new, change, outcome)
+            here = dataclasses.replace(problem, beta=beta, key=key)
+            new, change, steps, outcome = self.holding.find(here, state)
+            return new, (new, change, outcome, jnp.max(steps))
 
         def period(state, number):
             numbers = number * self.points + jnp.arange(self.points)
             return jax.lax.scan(point, state, (circle.betas, numbers))
 
         def counted(carry, number):
-            state, total, _, worst, failed = carry
-            last, (states, changes, outcomes) = period(state, number)
+            state, total, _, worst, failed, taken = carry
+            last, (states, changes, outcomes, steps) = period(state, number)
             # One contraction per period: the points' states are stacked, no more of them are kept.
             total = jax.tree.map(jnp.add, total, contrast(everywhere, states, circle.weights))
             mean = jax.tree.map(lambda x: jnp.mean(x.real, 0), states)
             worst = jnp.maximum(worst, jnp.max(changes, 0))
-            return (last, total, mean, worst, jnp.maximum(failed, jnp.max(outcomes, 0))), None
+            failed, taken = jnp.maximum(failed, jnp.max(outcomes, 0)), taken + jnp.sum(steps, dtype=jnp.int32)
+            return (last, total, mean, worst, failed, taken), None
 
         state = jax.tree.map(lambda x: x.astype(circle.betas.dtype), begin)
         if self.discard:
             state, _ = jax.lax.scan(lambda s, n: (period(s, n)[0], None), state, jnp.arange(self.discard))
         zero = jax.tree.map(jnp.zeros_like, problem.params)
-        carry = (state, zero, begin, jnp.zeros(problem.batch, problem.beta.dtype), jnp.zeros(problem.batch, jnp.int32))
-        (last, total, mean, change, outcome), _ = jax.lax.scan(counted, carry, jnp.arange(self.discard, self.periods))
+        still, none = jnp.zeros(problem.batch, problem.beta.dtype), jnp.zeros(problem.batch, jnp.int32)
+        carry = (state, zero, begin, still, none, jnp.int32(0))
+        carry, _ = jax.lax.scan(counted, carry, jnp.arange(self.discard, self.periods))
+        last, total, mean, change, outcome, taken = carry
         kept = self.periods - self.discard
         gradients = jax.tree.map(lambda g: g / kept, total)
-        return Oscillated(gradients, last, mean, change, self.periods * self.points * self.steps, outcome)
+        return Oscillated(gradients, last, mean, change, taken, outcome)

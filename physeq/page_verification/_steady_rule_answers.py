@@ -35,9 +35,10 @@ def scale_of(rule: Any) -> float:
 
 
 def short(rule: Any) -> Any:
-    """A rule as it is run here: an oscillating nudge goes round a few points only, with one step at each."""
+    """A rule as it is run here: an oscillating nudge goes round a few points only, with one step of the map at each."""
     if isinstance(rule, OscillatingEP):
-        return dataclasses.replace(rule, points=3, periods=rule.discard + 2, steps=1, tolerance=None)
+        few = dataclasses.replace(rule, points=3, periods=rule.discard + 2)
+        return few if rule.hold is not None else dataclasses.replace(few, steps=1, tolerance=None)
     return rule
 
 
@@ -81,7 +82,7 @@ def _oscillated(rule: OscillatingEP, model, params, inputs, target, problem, fre
     circle = HolomorphicEP(rule.radius, rule.points).circle(problem.beta.dtype, halved=False)
 
     def hold(state, beta):
-        new = rule.hold.find(dataclasses.replace(problem, beta=beta), state)[0]
+        new = rule.holding.find(dataclasses.replace(problem, beta=beta), state)[0]
         return new, problem.full(new)
 
     begin = jax.tree.map(lambda x: x.astype(circle.betas.dtype), free)

@@ -21,6 +21,7 @@ from physeq.report._rule_phases import (
     curvature_equation,
     curvature_symbol,
     free_unknowns,
+    length_words,
     loss,
     objective,
     random_sign,
@@ -96,8 +97,8 @@ def _phase_table(names: Names, rule: Any, finder: Any) -> Table:
     rows = []
     for phase, used in zip(rule.phases(), (rule.free, finder), strict=True):
         start = "the start values" if phase.starts_from is None else f"the {phase.starts_from} state"
-        steps = f"{used.budget} of {type(used).__name__}" if used.budget else f"to rest, by {type(used).__name__}"
-        rows.append([phase.name, phase.nudge, start, steps, "none" if phase.weight == "" else phase.weight])
+        moved = "none" if phase.weight == "" else phase.weight
+        rows.append([phase.name, phase.nudge, start, length_words(used), moved])
     return Table(["Phase", "Nudge", "Starts from", "Steps", "Weights move"], rows)
 
 

@@ -14,7 +14,15 @@ from physeq.report._naming import Names
 from physeq.report._operators import Entry, Scaled
 from physeq.report._relations import Chain, InPhase, Slope, TotalSlope
 from physeq.report._rule_operators import At, IntegralFromTo, RealPart, SumFromTo
-from physeq.report._rule_phases import LOCALITY, any_parameter, loss, objective, objective_formula, rate
+from physeq.report._rule_phases import (
+    LOCALITY,
+    any_parameter,
+    length_words,
+    loss,
+    objective,
+    objective_formula,
+    rate,
+)
 from physeq.report._rule_updates import energy_updates
 from physeq.report._steady import energy_symbol, nudge_symbol
 from physeq.report._words import shown_name
@@ -190,7 +198,8 @@ def _stepped(names: Names, rule: Any) -> list[Block]:
         summed = SumFromTo(Scaled(weight, InPhase(rest, circle.n)), circle.n, first * count, last * count - 1)
         return Scaled(factor * number / (count * (last - first)), RealPart(summed))
 
-    rows = [[["point ", Math(circle.n)], Math(nudge), "the point before", f"{rule.steps} steps of the map"]]
+    held = f"{rule.steps} steps of the map" if rule.hold is None else length_words(rule.hold)
+    rows = [[["point ", Math(circle.n)], Math(nudge), "the point before", held]]
     blocks: list[Block] = [*objective(names, rule), Table(["Phase", "Nudge", "Starts from", "Held for"], rows)]
     blocks += circle.equations()
     estimate = measure(Slope(_nudged_energy(names), p))

@@ -80,6 +80,17 @@ def bias_warning(names: Names, rule: Any) -> Iterator[Block]:
     yield Warning(text)
 
 
+def length_words(finder: Any) -> str:
+    """How long a phase lasts, by its finder.
+
+    >>> from physeq.solve import FixedPoint, Newton
+    >>> length_words(FixedPoint(15)), length_words(Newton())
+    ('15 of FixedPoint', 'to rest, by Newton')
+    """
+    kind = type(finder).__name__
+    return f"to rest, by {kind}" if finder.budget is None else f"{finder.budget} of {kind}"
+
+
 # ---- phases ----------------------------------------------------------------------------------------------------------
 
 

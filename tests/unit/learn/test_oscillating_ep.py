@@ -134,6 +134,47 @@ def test_training_follows_it(mapped):
     assert rule.prediction_finder(model) == pq.FixedPoint(40)
 
 
+# ---- held without a map ----------------------------------------------------------------------------------------------
+
+
+def test_held_until_it_rests_is_the_holomorphic_gradient(moving):
+    """Units without closed-form equilibria: every point settles, by Newton's method or by Euler steps of the motion."""
+    model, params, reference = moving
+    around = flat(pq.HolomorphicEP(0.1, 6).gradient(model, params, X, TARGET)[0])
+    for hold in (pq.Newton(), pq.EulerSteps(0.5, 120)):
+        rule = pq.OscillatingEP(0.1, points=6, periods=1, hold=hold)
+        found, info = rule.gradient(model, params, X, TARGET)
+        np.testing.assert_allclose(flat(found), around, atol=1e-9 * np.abs(reference).max(), err_msg=repr(hold))
+        free = model.equilibrium(params, X).state
+        np.testing.assert_allclose(info.free["output"]["s"], free["output"]["s"], atol=1e-6)
+    assert list(np.asarray(info.steps)) == [0, 6 * 120]
+
+
+def test_what_short_holds_of_the_motion_leave_falls_geometrically(moving):
+    # Relaxation with the slowest rate λ leaves e^(−λ t) of every change of the nudge: the same factor for every 2 τ.
+    left = [
+        error(moving, pq.OscillatingEP(0.1, points=8, periods=2, discard=1, hold=pq.EulerSteps(0.2, steps)))
+        for steps in (15, 25, 35)
+    ]
+    assert 5 < left[0] / left[1] < 20
+    assert left[1] / left[2] == pytest.approx(left[0] / left[1], rel=0.15)
+
+
+def test_a_held_map_is_the_map(mapped):
+    model, params, _ = mapped
+    noise = pq.GaussianNoise(0.02)
+    own = pq.OscillatingEP(0.1, points=4, periods=2, steps=3, noise=noise)
+    held = pq.OscillatingEP(0.1, points=4, periods=2, hold=pq.FixedPoint(3, noise=noise))
+    found = [flat(rule.gradient(model, params, X, TARGET, key=KEY)[0]) for rule in (own, held)]
+    np.testing.assert_array_equal(*found)
+
+
+def test_audits_settle_what_is_held(moving):
+    model, params, _ = moving
+    audit = pq.audit(model, params, pq.OscillatingEP(hold=pq.EulerSteps(0.1, 3)), X, TARGET, betas=[0.1, 0.05])
+    assert audit.best.relative_error < 1e-8
+
+
 # ---- continuous ------------------------------------------------------------------------------------------------------
 
 
@@ -211,6 +252,8 @@ def test_langevin_noise_leaves_no_bias(moving):
         ({"radius": 0.0}, "radius must be"),
         ({"points": 1}, "points must be a whole number of at least 2"),
         ({"periods": 2, "discard": 2}, "leaves none of 2 periods"),
+        ({"steps": 5, "hold": pq.Newton()}, r"steps is of the map .* hold=Newton.* takes its place; set it there"),
+        ({"hold": pq.Newton(), "oscillation": pq.ContinuousOscillation(10.0)}, "hold is not used with a Continuous"),
         ({"steps": 5, "oscillation": pq.ContinuousOscillation(10.0)}, "steps is not used with a ContinuousOscillation"),
     ],
 )
@@ -238,9 +281,11 @@ def test_models_are_checked(mapped, moving):
     with pytest.raises(pq.ModelError, match=r"OscillatingEP needs terms that continue to complex.*bounds"):
         pq.OscillatingEP().check(boxed)
     with pytest.raises(
-        pq.ModelError, match=r"OscillatingEP holds its nudge .* oscillation=ContinuousOscillation\(period\)"
+        pq.ModelError, match=r"OscillatingEP holds its nudge .* hold=Newton\(\) or oscillation=ContinuousOscillation"
     ):
         pq.OscillatingEP().check(moving[0])
+    with pytest.raises(pq.ModelError, match="does not solve for complex states"):
+        pq.OscillatingEP(hold=pq.Relaxation()).check(moving[0])
     oscillating(10.0, 1).check(moving[0])
 
 
@@ -249,6 +294,8 @@ def test_experiments_build_it_by_name():
     assert build("rule", table) == pq.OscillatingEP(0.4, steps=5, noise=pq.GaussianNoise(0.04))
     table = {"name": "oscillating-ep", "oscillation": {"period": 3.0}}
     assert build("rule", table) == pq.OscillatingEP(oscillation=pq.ContinuousOscillation(3.0))
+    table = {"name": "oscillating-ep", "hold": {"name": "euler-steps", "dt": 0.1, "steps": 30}}
+    assert build("rule", table) == pq.OscillatingEP(hold=pq.EulerSteps(0.1, 30))
 
 
 # ---- published -------------------------------------------------------------------------------------------------------
