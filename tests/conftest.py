@@ -3,16 +3,13 @@
 import gc
 import os
 import sys
-from importlib import metadata
 from pathlib import Path
 
-# Compiling takes most of the suite's time: without optimisations it takes a quarter of it. Benchmarks keep them.
+from quick_compile import FLAGS
+
+# Benchmarks keep XLA's optimisations.
 if "benchmark" not in sys.argv:
-    flags = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
-    # Such flags come and go, and XLA ends the process at one that it does not know.
-    if metadata.version("jaxlib").startswith("0.10."):
-        flags += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
-    os.environ.setdefault("XLA_FLAGS", " ".join(flags))
+    os.environ.setdefault("XLA_FLAGS", " ".join(FLAGS))
 # Before JAX is imported: a GPU, where there is one, would change rounding and timings.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")

@@ -1,0 +1,14 @@
+"""Flags with which XLA compiles quickly and runs slowly, for tests and documentation; printed when run.
+
+Compiling takes most of their time: without optimisations it takes a quarter of it.
+"""
+
+from importlib import metadata
+
+FLAGS = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
+# Such flags come and go, and XLA ends the process at one that it does not know.
+if metadata.version("jaxlib").startswith("0.10."):
+    FLAGS += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
+
+if __name__ == "__main__":
+    print(*FLAGS)
