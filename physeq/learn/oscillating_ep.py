@@ -16,8 +16,10 @@ from physeq.learn.procedure import CLOSING, Listing, Step, for_each_sample
 from physeq.learn.rule import (
     GradientInfo,
     LearningRule,
+    Objective,
     Params,
     Phase,
+    outside_objective,
     require_cost,
     require_energy,
     require_holomorphic,
@@ -53,7 +55,8 @@ class OscillatingEP(LearningRule):
         oscillation: a `ContinuousOscillation`, to integrate the physical dynamics under β(t) = r e^{iωt} instead; it
             has periods of its own, so that the other settings but the radius must be left alone.
         hold: finder of every hold in place of the map, for systems without closed-form local equilibria, such as
-            `EulerSteps(0.1, 30)` or `Newton()`; `steps`, `tolerance` and `noise` are then its own.
+            `EulerSteps(0.1, 30)` or `Newton()`; `steps`, `tolerance` and `noise` are then its own. Predictions
+            come from the model's default finder.
 
     Source: Laborieux & Zenke 2022, arXiv:2209.00530, section 3.2.
 
@@ -93,6 +96,10 @@ class OscillatingEP(LearningRule):
                 )
         finite("OscillatingEP", "the radius", self.radius, above=0)
 
+    @property
+    def objective(self) -> Objective:
+        return outside_objective(self.hold)
+
     def phases(self) -> tuple[Phase, ...]:
         if self.oscillation is not None:
             return (Phase("oscillating, t = 0 … T", "r e^{iωt}", None, "e^{−iωt}/(T r)"),)
@@ -114,7 +121,8 @@ class OscillatingEP(LearningRule):
             self.oscillation.check(model)
         elif self.hold is not None:
             self.hold.check(model)
-            self.hold.check_complex(model)
+            if self.points > 2:
+                self.hold.check_complex(model)
         elif missing := without_closed_equilibrium(model):
             raise ModelError(
                 f"OscillatingEP holds its nudge for steps of the map of local equilibria, and {missing[0]!r} on group "
@@ -131,9 +139,12 @@ class OscillatingEP(LearningRule):
         """The rule in the limit of long holds, one period of which is all there is: its bias in r alone, for audits."""
         if self.oscillation is not None:
             return self
-        if self.hold is not None:
-            return dataclasses.replace(self, periods=1, discard=0, hold=Newton(tolerance=0.0))
         tolerance = 1e-13 if jnp.result_type(float) == jnp.float64 else 1e-6
+        if self.hold is not None:
+            long: Finder = Newton(tolerance=0.0)
+            if isinstance(self.hold, FixedPoint):  # its nudge may act outside, which is another objective
+                long = dataclasses.replace(self.hold, steps=20_000, tolerance=tolerance, noise=None)
+            return dataclasses.replace(self, periods=1, discard=0, hold=long)
         return dataclasses.replace(self, periods=1, discard=0, steps=20_000, tolerance=tolerance, noise=None)
 
     def prediction_finder(self, model: Any) -> Finder:

@@ -30,9 +30,9 @@ class NodeDescent(Finder):
     bracketed Newton steps on the node's own force are taken. (Scellier 2024, "A fast algorithm to simulate nonlinear
     resistive networks", for the resistive case.)
 
-    Without an energy, as with directed synapses, closed forms alone are taken: the equilibria of `FixedPoint`, colour
-    after colour (block Gauss–Seidel). In a layered network two synchronous steps of `FixedPoint` do to every node what
-    one sweep does, at twice the price: even and odd layers make two chains of states that never meet.
+    Without an energy, as with directed synapses, all free nodes must have closed forms: the equilibria of `FixedPoint`
+    are taken, colour after colour (block Gauss–Seidel). In a layered network two synchronous steps of `FixedPoint` do
+    to every node what one sweep does, at twice the price: even and odd layers make two chains that never meet.
 
     Attributes:
         sweeps: number of sweeps over all colours, or the most of them with a tolerance.

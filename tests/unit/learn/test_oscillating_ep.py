@@ -175,6 +175,15 @@ def test_audits_settle_what_is_held(moving):
     assert audit.best.relative_error < 1e-8
 
 
+def test_a_hold_with_the_nudge_outside_has_its_own_objective(mapped):
+    model, params, _ = mapped
+    assert pq.OscillatingEP(hold=pq.FixedPoint(9)).objective is pq.Objective.COST
+    outside = pq.OscillatingEP(points=8, hold=pq.FixedPoint(9, nudge=pq.Outside()))
+    assert outside.objective is pq.Objective.CURVATURE_WEIGHTED_COST
+    assert outside.settled().hold.nudge == pq.Outside()
+    assert pq.audit(model, params, outside, X, TARGET, betas=[0.1, 0.05]).best.relative_error < 1e-6
+
+
 # ---- continuous ------------------------------------------------------------------------------------------------------
 
 
@@ -286,6 +295,7 @@ def test_models_are_checked(mapped, moving):
         pq.OscillatingEP().check(moving[0])
     with pytest.raises(pq.ModelError, match="does not solve for complex states"):
         pq.OscillatingEP(hold=pq.Relaxation()).check(moving[0])
+    pq.OscillatingEP(points=2, hold=pq.Relaxation()).check(moving[0])  # two points are real
     oscillating(10.0, 1).check(moving[0])
 
 
