@@ -194,7 +194,8 @@ class System(_symbolic.System):
         """Compile the trajectories under a boundary condition, to be learnt by rules of trajectories.
 
         Args:
-            boundary: `Periodic(period)`, `TwoPoint(start, end, duration=T)` or `InitialValue(q0, v0, duration=T)`.
+            boundary: `Periodic(period)`, `TwoPoint(start, end, duration=T)` or
+                `InitialValue({group: q0}, {group: v0}, duration=T)`.
             solver: `HarmonicBalance(harmonics)`, `Collocation(intervals, points)` or `Leapfrog(steps)`.
             cost: `TrajectoryCost(running, terminal)`; by default the system's `cost` is the running cost.
 

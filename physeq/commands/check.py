@@ -29,7 +29,12 @@ def check(
             "--table.",
         ),
     ] = None,
-    rule: Annotated[str, typer.Option("--rule", metavar="NAME|all", help="Which learning rule to audit.")] = "all",
+    rules: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rule", metavar="NAME|all", help="Which learning rule to audit, by default all; may be repeated."
+        ),
+    ] = None,
     precision: PrecisionOption = Precision.DOUBLE,
     seed: Annotated[int, typer.Option(min=0, help="Of parameters, data and random nudges.")] = 0,
     plots: Annotated[
@@ -56,7 +61,7 @@ def check(
     other, so that an interrupted command goes on where it stopped.
     """
     if table is not None:
-        _refuse({"--rule": rule != "all", "--plots": plots is not None, "--against": against is not None}, "--table")
+        _refuse({"--rule": bool(rules), "--plots": plots is not None, "--against": against is not None}, "--table")
         from physeq.commands._gradient_table import gradient_table
 
         return gradient_table(systems or (), table, readme, all_variants, precision, seed, as_json)
@@ -72,12 +77,13 @@ def check(
     from physeq.checking import check_variant
 
     set_precision(precision)
-    check_rule_name(rule, (ALL,))
+    for rule in rules or ():
+        check_rule_name(rule, (ALL,))
     found = load(system)
     checks, pictures = [], {}
     for name, variant in found.selected().items():
         note(f"checking {found.name}:{name} ...")
-        one = check_variant(name, variant, (rule,), precision=precision.value, seed=seed)
+        one = check_variant(name, variant, rules or (ALL,), precision=precision.value, seed=seed)
         checks.append(one)
         if plots is not None and one.error is None:
             pictures[name] = _draw(one, variant, seed, plots)

@@ -173,6 +173,18 @@ def project(system: System, params: Mapping) -> dict[str, dict[str, Array]]:
     return {name: {k: clip(records[name][k], v) for k, v in own.items()} for name, own in params.items()}
 
 
+def parameter_shapes(system: System) -> dict[str, dict[str, tuple[int, ...]]]:
+    """{placement: {name: shape}} of every parameter, the readout's included."""
+    shapes = {
+        p.name: {q.name: system.parameter_shape(p, q) for q in p.component.parameters}
+        for p in system.placements
+        if p.component.parameters
+    }
+    if readout := _readout_parameters(system):
+        shapes["readout"] = {p.name: shape for p, shape in readout}
+    return shapes
+
+
 def parameter_records(system: System) -> dict[str, dict[str, Parameter]]:
     """{placement: {name: Parameter}} of every parameter, the readout's included."""
     records = {p.name: {q.name: q for q in p.component.parameters} for p in system.placements if p.component.parameters}

@@ -13,10 +13,10 @@ import numpy as np
 import sympy as sp
 from jaxtyping import Array
 
-from physeq.compile.checked_data import checked_data
+from physeq.compile.checked_data import check_parameters, checked_data, real_array
 from physeq.compile.cost import CostEvaluator, State
 from physeq.compile.energy import energy, parameter_gradient, placement_energy
-from physeq.compile.initialise import initial_parameters, parameter_records, project
+from physeq.compile.initialise import initial_parameters, parameter_records, parameter_shapes, project
 from physeq.compile.lowered import Lowered
 from physeq.compile.problem import Problem
 from physeq.compile.static import static_messages, transposed_matrices
@@ -93,8 +93,9 @@ class Model(eqx.Module):
         """Fix parameters, inputs, target and nudge; `beta` is a number or broadcasts against the batch.
 
         Raises:
-            ModelError: wrong shapes, missing inputs, no samples, NaN in concrete data.
+            ModelError: wrong names or shapes, missing inputs, no samples, NaN in concrete data.
         """
+        check_parameters(params, parameter_shapes(self.system))
         arrays, target = self.check_data(inputs, target)
         shapes = [x.shape[:-1] for x in arrays.values()] + ([target.shape[:-1]] if target is not None else [])
         beta = jnp.asarray(beta)
@@ -171,7 +172,7 @@ class Model(eqx.Module):
             raise ModelError(f"inputs: expected {names}, got {sorted(inputs)}; pass one array for each")
         arrays = {}
         for entry in self.system.inputs:
-            x = jnp.asarray(inputs[entry.name])
+            x = real_array(inputs[entry.name], f"input {entry.name!r}")
             if x.ndim == 0 or x.shape[-1] != entry.size:
                 raise ModelError(f"input {entry.name!r}: must have shape (*batch, {entry.size}), got {x.shape}")
             arrays[entry.name] = checked_data(x, f"input {entry.name!r}")
@@ -180,7 +181,7 @@ class Model(eqx.Module):
     def _target(self, target: Array) -> Array:
         if self.derivation.cost is None:
             raise ModelError("target: this system has no cost; pass cost= and outputs= to System")
-        y = jnp.asarray(target)
+        y = real_array(target, "target")
         size = self.system.readout.size if self.system.readout else self.system.outputs.size
         if y.ndim == 0 or y.shape[-1] != size:
             raise ModelError(f"target: must have shape (*batch, {size}), got {y.shape}")

@@ -13,7 +13,8 @@ import numpy as np
 import sympy as sp
 from jaxtyping import Array
 
-from physeq.compile.initialise import initial_parameters
+from physeq.compile.checked_data import check_parameters
+from physeq.compile.initialise import initial_parameters, parameter_shapes
 from physeq.compile.motion_diagnosis import diagnose
 from physeq.compile.motion_layout import MotionLayout, drives, motion_layout
 from physeq.compile.printer import Program
@@ -92,8 +93,9 @@ class Motion(eqx.Module):
             inputs: {name: an array (size,), or a function of time that gives one}; without a name where there is one.
 
         Raises:
-            ModelError: a missing or unknown input, or one of the wrong shape.
+            ModelError: a missing or unknown input or parameter, or one of the wrong shape.
         """
+        check_parameters(params, parameter_shapes(self.system))
         names = {entry.name: entry.size for entry in self.system.inputs}
         if inputs is None:
             inputs = {}

@@ -16,10 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from physeq.compile.checked_data import started
 from physeq.compile.cost import CostEvaluator, State
 from physeq.compile.low_rank import Apart, LowRank
 from physeq.compile.lowered import CompiledContribution, Lowered, is_static
 from physeq.compile.wiring import Wiring
+from physeq.errors import ModelError
 from physeq.symbolic.symbols import drive, nudge
 
 
@@ -90,14 +92,19 @@ class Problem(eqx.Module):
         return f if clamp is None else jnp.where(clamp[0], otherwise, f)
 
     def start(self, state: State | None = None, dtype: Any = None) -> State:
-        """A free state to start from: the given state's free part, or every coordinate's `start` value."""
+        """A free state to start from: the given state's free part, or every coordinate's `start` value.
+
+        Raises:
+            ModelError: the given state has a group or unknown that is not there, or values of another shape.
+        """
+        self._check_names(state or {})
         given, dtype = dtype, jnp.result_type(float) if dtype is None else dtype
         free: State = {}
         for group, local in self.lowered.locals.items():
             free[group] = {}
             for v in local.form.variables:
                 if state is not None and group in state:
-                    x = jnp.asarray(state[group][v.key])
+                    x = started(state[group][v.key], f"start[{group!r}][{v.key!r}]", v.size, self.batch)
                     if given is not None and not jnp.issubdtype(x.dtype, jnp.complexfloating):
                         x = x.astype(dtype)
                     free[group][v.key] = (
@@ -106,6 +113,17 @@ class Problem(eqx.Module):
                 else:
                     free[group][v.key] = jnp.full((*self.batch, v.size), v.coordinate.start, dtype)
         return self.project(self.insert(free))
+
+    def _check_names(self, state: State) -> None:
+        """Refuse names of a state that nothing would read."""
+        known: dict[str, list[str]] = {}
+        for v in self.lowered.derivation.variables.values():
+            known.setdefault(v.group, []).append(v.key)
+        for group, own in state.items():
+            if group not in known:
+                raise ModelError(f"start: {group!r} is no group with unknowns; there are {', '.join(map(repr, known))}")
+            if not isinstance(own, Mapping) or set(own) != set(known[group]):
+                raise ModelError(f"start[{group!r}]: must be a dict with {', '.join(map(repr, known[group]))}")
 
     def with_parameters(self, params: dict[str, dict[str, Any]], unmoved: Collection[str] = ()) -> Problem:
         """The problem at other parameters, with the static messages of this one; placements `unmoved` kept theirs."""

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from physeq.compile.checked_data import checked_data
-from physeq.compile.initialise import initial_parameters, parameter_records, project
+from physeq.compile.checked_data import check_parameters, checked_data, real_array
+from physeq.compile.initialise import initial_parameters, parameter_records, parameter_shapes, project
 from physeq.compile.motion import Motion, State
 from physeq.compile.motion_layout import MotionLayout
 from physeq.compile.trajectory_cost import TrajectoryCostPrograms
@@ -94,8 +94,9 @@ class TrajectoryModel(eqx.Module):
         """Fix parameters, inputs, target and nudge (a number) of one phase.
 
         Raises:
-            ModelError: wrong shapes, missing inputs, no samples, NaN in concrete data.
+            ModelError: wrong names or shapes, missing inputs, no samples, NaN in concrete data.
         """
+        check_parameters(params, parameter_shapes(self.system))
         arrays, target = self.check_data(inputs, target)
         times, weights = self.solver.grid(self.boundary)
         leaves = jax.tree.leaves(params)
@@ -150,7 +151,7 @@ class TrajectoryModel(eqx.Module):
         return arrays, self._series(target, self.cost.outputs, "target")
 
     def _series(self, values: Any, size: int, what: str) -> Array:
-        a = jnp.asarray(values)
+        a = real_array(values, what)
         count = len(self.times)
         if a.ndim < 2 or a.shape[-1] != size or a.shape[-2] not in (1, count):
             raise ModelError(

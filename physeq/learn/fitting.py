@@ -25,6 +25,7 @@ from physeq.learn.rule import LearningRule, Params
 from physeq.learn.training import TrainingRun, TrainingState, check_basin, evaluation_key, member, stack
 from physeq.learn.training_data import training_data
 from physeq.names import name_of
+from physeq.settings import instance
 from physeq.shown import Shown
 from physeq.solve.finder import Finder
 
@@ -171,12 +172,14 @@ def _train(
 ) -> list[Fit]:  # fmt: skip
     if epochs < 0 or batch_size < 1:
         raise ModelError(f"fit: epochs must be ≥ 0 and batch_size ≥ 1, got {epochs} and {batch_size}")
+    instance("fit", "rule", rule, (LearningRule,), "a rule such as EquilibriumPropagation()")
     rule.check(model)
     many = len(seeds) > 1
     keys = [jax.random.key(seed) for seed in seeds]
     if params is None:
         drawn = [model.init_parameters(jax.random.fold_in(key, 0)) for key in keys]
         params = stack(drawn) if many else drawn[0]
+    _check_bounds(model, params)
     params = jax.tree.map(jnp.array, params)  # own copies: the epoch donates them
     ready = training_data(data, params, model)
     count = len(ready.targets)
@@ -216,6 +219,24 @@ def _train(
             if stop is not None and stop():
                 break
     return _results(run, state, seeds, evaluation)
+
+
+def _check_bounds(model: Any, params: Params) -> None:
+    """Refuse parameters outside their bounds, which the first step would change by more than it learns."""
+    for name, own in model.parameter_bounds().items():
+        for key, bounds in own.items():
+            try:
+                values = np.asarray(params[name][key])
+            except (KeyError, TypeError):
+                raise ModelError(f"fit: params has no {key!r} of {name!r}; change model.init_parameters(key)") from None
+            lower, upper = (values.dtype.type(end) for end in bounds)
+            bad = np.argwhere(~((values >= lower) & (values <= upper)))
+            if bad.size:
+                at = tuple(int(i) for i in bad[0])
+                raise ModelError(
+                    f"fit: params[{name!r}][{key!r}]: value {values[at]} of element {at} lies outside its bounds "
+                    f"[{lower}, {upper}]; change the value, or clip with model.project_parameters"
+                )
 
 
 def _save(path: Path, state: TrainingState, settings: dict) -> None:

@@ -173,6 +173,8 @@ class LearningRule(ABC):
             SolveError: a phase did not reach its tolerance.
         """
         self.check(model)
+        if target is None:
+            raise ModelError(f"{type(self).__name__}: target is None; give the values that the outputs are to take")
         start = start.state if isinstance(start, Equilibrium) else start
         # Values can be checked only here: under jit they are not known.
         inputs, target = model.check_data(inputs, target)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from physeq.compile.checked_data import checked_data, real_array
 from physeq.compile.motion import Motion
 from physeq.compile.motion_layout import MotionLayout
 from physeq.errors import ModelError
@@ -164,6 +165,8 @@ def ends(motion: Motion, given: Values, what: str, *, order: int = 0, complete: 
     owners = {group: [] for group, _ in motion.layout.variables}  # type: ignore[var-annotated]
     for group, coordinate in motion.layout.variables:
         owners[group].append(coordinate)
+    if not isinstance(given, Mapping):
+        raise ModelError(f"{what}: must be a dict {{group: values}} with groups of {sorted(owners)}, got {given!r:.60}")
     for group, values in given.items():
         if group not in owners:
             raise ModelError(f"{what}: {group!r} is no group with unknowns; there are {sorted(owners)}")
@@ -178,7 +181,8 @@ def ends(motion: Motion, given: Values, what: str, *, order: int = 0, complete: 
                 names = ", ".join(c.name for c in owners[group])
                 raise ModelError(f"{what}: {group!r} has no coordinate {name!r}; there are {names}")
             kept = name if name != matches[0].name else matches[0].key(order)
-            found.setdefault(group, {})[kept] = jnp.asarray(value)
+            where = f"{what}: {name} of {group!r}"
+            found.setdefault(group, {})[kept] = checked_data(real_array(value, where), where)
     if complete and (missing := [g for g in owners if g not in found and not _all_held(motion.layout, g)]):
         raise ModelError(f"{what}: gives no values for {missing[0]!r}; give the position of every free group")
     return found

@@ -1,4 +1,4 @@
-"""The one place where dense matrices are factorised."""
+"""The one place where dense matrices are factorised, to solve with them or to see whether they are positive."""
 
 from __future__ import annotations
 
@@ -15,3 +15,9 @@ def dense_solve(matrix: Array, right: Array) -> Array:
     (a free and a nudged phase) stop a two-core machine for good. Single calls do not wait.
     """
     return jnp.linalg.solve(matrix, right)
+
+
+@jax.custom_batching.sequential_vmap
+def positive_definite(matrix: Array) -> Array:
+    """Whether a symmetric matrix has a Cholesky factor; matrix by matrix too."""
+    return jnp.all(jnp.isfinite(jnp.linalg.cholesky(matrix)))

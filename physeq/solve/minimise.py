@@ -11,9 +11,10 @@ import optimistix as optx
 from jaxtyping import Array
 
 from physeq.compile import energy
+from physeq.solve.dense import positive_definite
 from physeq.solve.finder import Finder, flatten, held_mask, per_sample, refuse_bounds, require_energy, unflatten
 from physeq.solve.newton import Newton
-from physeq.solve.result import State
+from physeq.solve.result import Outcome, State
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class NonlinearCG:
 class Minimise(Finder):
     """Minimise the steady-state function, then polish with Newton steps.
 
-    The descent picks the basin and avoids saddles that attract Newton's method; its gradient is the derived force.
+    The descent picks the basin, past saddles that attract Newton's method; its gradient is the derived force. Where
+    the energy is not known to be convex, its curvature at the end is looked at: a maximum or a saddle, such as a start
+    where all forces vanish by symmetry, is `Outcome.UNSTABLE`, a failure.
     Refused for systems without an energy and for bounded ones.
 
     Attributes:
@@ -62,6 +65,9 @@ class Minimise(Finder):
     def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
         start, steps = per_sample(problem, free, self._descend)
         state, residual, polished, outcome = self.polish.find(problem, start)
+        if problem.lowered.derivation.structure.convex is not True:
+            unstable = ~per_sample(problem, state, _is_minimum) & (outcome < Outcome.NOT_CONVERGED)
+            outcome = jnp.where(unstable, jnp.int32(Outcome.UNSTABLE), outcome)
         return state, residual, jnp.max(steps) + polished, outcome
 
     def _descend(self, problem: Any, free: State):
@@ -89,3 +95,14 @@ class Minimise(Finder):
         good = jnp.all(jnp.isfinite(found.value))
         x = jnp.where(good & ~held, found.value.astype(start.dtype), start)
         return unflatten(x, free), found.stats["num_steps"]
+
+
+def _is_minimum(problem: Any, free: State) -> Array:
+    """Whether the energy curves upwards in all directions, or at least not downwards by more than rounding."""
+    held, x = held_mask(problem, free), flatten(free)
+    hessian = -jax.jacfwd(lambda x: flatten(problem.force(unflatten(x, free))))(x)
+    either = held[:, None] | held
+    scale = jnp.max(jnp.abs(jnp.where(either, 0.0, hessian)), initial=0.0)
+    level = jnp.sqrt(jnp.finfo(x.dtype).eps) * scale + jnp.finfo(x.dtype).tiny
+    identity = jnp.eye(x.size, dtype=x.dtype)
+    return positive_definite(jnp.where(either, identity, hessian + level * identity))

@@ -24,6 +24,7 @@ class Outcome(IntEnum):
     BUDGET = 1
     NOT_CONVERGED = 2
     DIVERGED = 3
+    UNSTABLE = 4
 
     @property
     def remedy(self) -> str:
@@ -34,10 +35,12 @@ class Outcome(IntEnum):
 _REMEDIES = {
     Outcome.CONVERGED: "nothing to do",
     Outcome.BUDGET: "the fixed number of steps was used, as asked; see the residual",
-    Outcome.NOT_CONVERGED: "raise the number of steps, start closer (start=...), or try another finder",
-    Outcome.DIVERGED: "the state left the finite numbers: check for an energy without lower bound, reduce "
-    "couplings or the "
-    "nudge, bound the coordinate, or use a safeguarded finder (NodeDescent, Minimise)",
+    Outcome.NOT_CONVERGED: "raise the number of steps, start closer (start=...), reduce the nudge, or try another "
+    "finder",
+    Outcome.DIVERGED: "the state left the finite numbers: check for a start where a term is not finite (start=...) or "
+    "an energy without lower bound, reduce couplings or the nudge, bound the coordinate, or try NodeDescent",
+    Outcome.UNSTABLE: "all forces vanish there, but at a maximum or saddle of the energy, where no system stays: start "
+    "off it (start=..., or the coordinate's `start`), or use Newton where that state is wanted",
 }
 
 
@@ -93,8 +96,9 @@ def raise_if_failed(outcome: Any, residual: Any, steps: Any, what: str) -> None:
     residual = np.atleast_1d(np.asarray(residual))
     bad = residual[np.broadcast_to(codes >= Outcome.NOT_CONVERGED, residual.shape)]
     largest = float(np.max(bad)) if np.isfinite(bad).all() else float("nan")
+    entries = f" for {count} of {codes.size} batch entries" if codes.size > 1 else ""
     raise SolveError(
-        f"{what} {worst.name.lower().replace('_', ' ')} for {count} of {codes.size} batch entries after "
+        f"{what} {worst.name.lower().replace('_', ' ')}{entries} after "
         f"{int(np.max(np.asarray(steps)))} steps: residual {largest:.3g}; {worst.remedy}"
     )
 

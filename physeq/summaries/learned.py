@@ -42,7 +42,8 @@ def _fit(shown: Fit) -> Document:
         blocks.append(_history(shown.history))
         best = f"Best epoch {shown.best_epoch}" if shown.best_epoch else "No best epoch"
         steady = float(np.median([record["seconds"] for record in shown.history]))
-        blocks.append(Paragraph(f"{best}; {steady:.2g} s an epoch, {shown.compile_seconds:.2g} s to compile"))
+        compiling = f"{shown.compile_seconds:.2g} s to compile" if len(shown.history) > 1 else "compiling included"
+        blocks.append(Paragraph(f"{best}; {steady:.2g} s an epoch, {compiling}"))
     return Document(f"Fit of {shown.model.system.name}", blocks)
 
 

@@ -81,6 +81,11 @@ class Component(Shown):
         put("internal", tuple(self.internal))
         for term in _SCALAR_TERMS:
             put(term, self._scalar(getattr(self, term), term))
+        if not isinstance(self.force, Mapping) or not all(isinstance(k, StateSymbol) for k in self.force):
+            raise ModelError(
+                f"component {self.name!r}: force must be a dict {{coordinate at a port: F}}, such as "
+                f"{{v.target: g*(v.source - v.target)}}, got {self.force!r:.80}"
+            )
         put("force", MappingProxyType({k: self._scalar(f, f"force on {k}") for k, f in dict(self.force).items()}))
         constraint = self.constraint if isinstance(self.constraint, Iterable) else (self.constraint,)
         put("constraint", tuple(self._scalar(g, "constraint") for g in constraint))

@@ -1,12 +1,31 @@
-"""Costs that mix outputs: which are allowed, and how they split into a term of all outputs and terms of each."""
+"""What a cost may be: an expression, and where it mixes outputs, a term of all of them and terms of each."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import sympy as sp
 
 from physeq.errors import ModelError
 from physeq.symbolic.functions import ACROSS_OUTPUTS, logsumexp, softmax
 from physeq.symbolic.symbols import StateSymbol
+
+
+def cost_expression(cost: Any, what: str) -> sp.Expr:
+    """A cost as a SymPy expression.
+
+    Raises:
+        ModelError: text or something else that is none.
+
+    >>> cost_expression(0, "cost")
+    0
+    """
+    try:
+        return sp.sympify(cost, strict=True)
+    except (sp.SympifyError, TypeError):
+        raise ModelError(
+            f"{what}: must be a SymPy expression such as (s - target('y'))**2 / 2, got {cost!r:.60}; text is not parsed"
+        ) from None
 
 
 def split_across_outputs(cost: sp.Expr) -> tuple[dict[sp.Expr, sp.Expr], sp.Expr]:

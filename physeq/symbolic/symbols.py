@@ -11,7 +11,7 @@ from sympy.core.symbol import Symbol
 from sympy.printing.latex import translate as _latex_translate
 
 from physeq.errors import ModelError
-from physeq.symbolic.distributions import Constant, Distribution, Normal
+from physeq.symbolic.distributions import Constant, Distribution, Normal, Uniform
 
 _PORT_INDEX = {"source": "i", "target": "j"}
 _GREEK = frozenset(
@@ -278,6 +278,11 @@ def parameter(
     if isinstance(initial, Constant) and not lower <= initial.value <= upper:
         raise ModelError(
             f"parameter {name!r}: its initial value {initial.value} lies outside its bounds [{lower}, {upper}]; "
+            "change `initial` or `bounds`"
+        )
+    if isinstance(initial, Uniform) and not (initial.low < upper and initial.high > lower):
+        raise ModelError(
+            f"parameter {name!r}: all of its initial values {initial} lie outside its bounds [{lower}, {upper}]; "
             "change `initial` or `bounds`"
         )
     # SymPy's `positive` excludes p = 0; that is a boundary case for it, and a legal value for the compiled model.

@@ -14,7 +14,7 @@ from physeq.errors import ModelError
 from physeq.graph import OneToOne, Pattern, Topology
 from physeq.shown import Shown
 from physeq.symbolic.component import Component, Node
-from physeq.symbolic.mixing import check_across_outputs
+from physeq.symbolic.mixing import check_across_outputs, cost_expression
 from physeq.symbolic.place import Clamp, Drive, Feed, NodeSet, Readout, locate_nodes
 from physeq.symbolic.symbols import Coordinate, Parameter, StateSymbol, Target
 
@@ -59,7 +59,8 @@ class System(Shown):
         cost: C, a SymPy expression in an output node's coordinate (its rate on reduced nodes) and a `target`,
             summed over the output nodes.
         readout: a `Readout` whose units the cost sees instead.
-        values: {placement: {parameter: array}} starting values, over attributes of the graph and initial distributions.
+        values: {placement: {parameter: array}} starting values, over attributes of the graph and initial distributions;
+            NaN leaves an element to its distribution.
         name: used in reports.
 
     Raises:
@@ -276,7 +277,7 @@ class System(Shown):
             return None
         if self.outputs is None:
             raise ModelError("a cost needs outputs; pass outputs=[...] with the nodes that it sees")
-        cost = sp.sympify(cost, strict=True)
+        cost = cost_expression(cost, "cost")
         for symbol in sorted(cost.free_symbols, key=str):
             if isinstance(symbol, StateSymbol):
                 if self.readout is not None and symbol.coordinate != self.readout.output:
@@ -305,9 +306,11 @@ class System(Shown):
                     collected[placement.name][p.name] = np.asarray(sources[owner][p.name], float)
         for name, given in values.items():
             placement = self.placement(name)
+            if not isinstance(given, Mapping):
+                raise ModelError(f"values of {name!r}: must be a dict {{parameter: numbers}}, got {given!r}")
             for key, value in given.items():
                 placement.component.parameter(key)
-                collected[name][key] = np.asarray(value, float)
+                collected[name][key] = _numbers(value, f"parameter {key!r} of {name!r}")
         for placement in self.placements:
             for key, value in collected[placement.name].items():
                 self._check_value(placement, placement.component.parameter(key), value)
@@ -373,3 +376,11 @@ class System(Shown):
             f"System({self.name!r}: {some(nodes, 'node')} in {some(len(self.topology.groups), 'group')}, "
             f"{some(elements, 'element')} in {some(len(self.topology.bundles), 'bundle')})"
         )
+
+
+def _numbers(value: Any, where: str) -> np.ndarray:
+    """Starting values as the user gives them."""
+    try:
+        return np.asarray(value, float)
+    except (TypeError, ValueError):
+        raise ModelError(f"{where}: values must be numbers, got {value!r:.60}") from None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from physeq.errors import ModelError
+from physeq.symbolic.mixing import cost_expression
 from physeq.symbolic.symbols import Coordinate, StateSymbol, Target, time
 from physeq.symbolic.system import System
 
@@ -33,7 +34,7 @@ class TrajectoryCost:
 
     def __post_init__(self):
         for name in ("running", "terminal"):
-            object.__setattr__(self, name, sp.sympify(getattr(self, name), strict=True))
+            object.__setattr__(self, name, cost_expression(getattr(self, name), f"cost, {name}"))
 
 
 @dataclass(frozen=True, eq=False)

@@ -216,3 +216,88 @@ def test_a_coordinate_declared_twice_on_one_group():
     again = pq.Edge("again", potential=(other.source - other.target) ** 2 / 2)
     with refused("'s'", "twice", "start"):
         pq.System(pq.complete(3), nodes=UNIT, edges=again).derive()
+
+
+def test_parameters_of_another_model_are_named(model, params):
+    x = np.zeros((1, 3))
+    with refused("params", "'hidden->outptu' is not known", "'hidden->output'"):
+        model.equilibrium(params | {"hidden->outptu": params["hidden->output"]}, x)
+    with refused("params", "'hidden->output' is missing"):
+        model.equilibrium({"input->hidden": params["input->hidden"]}, x)
+    with refused(r"params\['hidden->output'\]\['w'\]", r"shape \(4, 2\), got \(2, 4\)"):
+        model.equilibrium(params | {"hidden->output": {"w": params["hidden->output"]["w"].T}}, x)
+    with refused("params", "must be a dict", "init_parameters"):
+        model.equilibrium(None, x)
+
+
+def test_names_and_shapes_of_starts_are_read(model, params):
+    x = np.zeros((5, 3))
+    with refused("start", "'hiden' is no group", "'hidden'"):
+        model.equilibrium(params, x, start={"hiden": {"s": np.zeros(4)}})
+    with refused(r"start\['hidden'\]", "'s'"):
+        model.equilibrium(params, x, start={"hidden": {"S": np.zeros(4)}})
+    with refused(r"start\['hidden'\]\['s'\]", r"\(4,\) or \(5, 4\)", r"got shape \(3,\)"):
+        model.equilibrium(params, x, start={"hidden": {"s": np.zeros(3)}})
+    for start in (np.zeros(4), np.zeros((5, 4)), 0.0):
+        assert model.equilibrium(params, x, start={"hidden": {"s": start}})["hidden"]["s"].shape == (5, 4)
+
+
+def test_data_that_are_no_real_numbers(model, params):
+    with refused("input 'input'", "array of numbers"):
+        model.equilibrium(params, np.array([["a", "b", "c"]]))
+    with refused("input 'input'", "complex"):
+        model.equilibrium(params, 1j * np.ones((1, 3)))
+    with refused("EquilibriumPropagation", "target is None"):
+        pq.EquilibriumPropagation().gradient(model, params, np.zeros((1, 3)), None)
+
+
+def test_terms_and_values_that_are_none():
+    with refused("cost", "SymPy expression", "text is not parsed"):
+        layered(cost="(s - y)**2")
+    with refused("running", "SymPy expression"):
+        pq.TrajectoryCost(running="(s - y)**2")
+    with refused("'e'", "force must be a dict", "v.target"):
+        pq.Edge("e", force=w * s.source)
+    with refused("'e'", "force must be a dict"):
+        pq.Edge("e", force={"target": w * s.source})
+    with refused("'w' of 'hidden->output'", "must be numbers", "a lot"):
+        layered(values={"hidden->output": {"w": "a lot"}})
+    with refused("'g'", "initial values", r"outside its bounds \[0.0, 1.0\]"):
+        pq.parameter("g", bounds=(0, 1), initial=pq.Uniform(-3, -2))
+
+
+def test_a_fit_starts_inside_the_bounds_and_with_a_rule():
+    resistors = pq.System(pq.complete(3), edges=RESISTOR, ground=0, inputs=[1], outputs=[2], cost=(v.dot - y) ** 2 / 2)
+    model, data = resistors.compile(), (np.ones((2, 1)), np.zeros((2, 1)))
+    rates = {"optimizer": pq.Rates(default=0.1), "epochs": 1, "progress": False}
+    with refused("params", "'edges'", "'g'", "-1.0 of element", r"bounds \[0.0, inf\]", "project_parameters"):
+        pq.fit(model, pq.EquilibriumPropagation(), data, params={"edges": {"g": np.array([1.0, -1.0, 1.0])}}, **rates)
+    with refused("fit: rule must be a rule", "EquilibriumPropagation"):
+        pq.fit(model, pq.EquilibriumPropagation, data, **rates)
+
+
+def test_a_start_where_forces_vanish_by_symmetry_is_no_minimum():
+    """Double wells between ±1, started on top of the hill between them; off it, or on purpose, states are found."""
+    wells = pq.Node("wells", potential=s**4 / 4 - s**2 / 2)
+    spring = pq.Edge("spring", potential=pq.parameter("k", initial=0.1) * (s.source - s.target) ** 2 / 2)
+    model = pq.System(pq.complete(2), nodes=wells, edges=spring).compile()
+    params = model.init_parameters(jax.random.key(0))
+    with pytest.raises(pq.SolveError, match=r"Minimise unstable .* maximum or saddle .*start"):
+        model.equilibrium(params)
+    start = {"nodes": {"s": np.array([0.1, 0.2])}}
+    np.testing.assert_allclose(model.equilibrium(params, start=start)["nodes"]["s"], 1, atol=1e-9)
+    saddle = {"nodes": {"s": np.array([0.9, -0.9])}}
+    apart = model.equilibrium(params, start=saddle)["nodes"]["s"]  # x³ − x + 0.2 x = 0
+    np.testing.assert_allclose(apart, np.sqrt(0.8) * np.array([1, -1]), atol=1e-9)
+    np.testing.assert_array_equal(model.equilibrium(params, finder=pq.Newton())["nodes"]["s"], 0)
+
+
+def test_a_flat_direction_is_no_instability():
+    """A ring of minima: along it the energy has no curvature, and rounding may give it either sign."""
+    x1, x2 = pq.coordinate("x1"), pq.coordinate("x2")
+    ring = pq.Node("ring", potential=(x1**2 + x2**2 - 1) ** 2 / 4)
+    model = pq.System(pq.from_edges([], [], 50), nodes=ring).compile()
+    angles = np.linspace(0, 6, 50)
+    start = {"nodes": {"x1": 0.3 * np.cos(angles), "x2": 0.3 * np.sin(angles)}}
+    found = model.equilibrium({}, start=start, finder=pq.Minimise())["nodes"]
+    np.testing.assert_allclose(found["x1"] ** 2 + found["x2"] ** 2, 1, atol=1e-9)
