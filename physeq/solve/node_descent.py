@@ -115,7 +115,10 @@ class NodeDescent(Finder):
                 low, high = jnp.where(f > 0, x, low), jnp.where(f < 0, x, high)
                 # Without curvature to trust (an overflow has none), move along the force by the reach.
                 trusted = (h > 0) & jnp.isfinite(h) & jnp.isfinite(f)
-                newton = jnp.where(trusted, f / jnp.where(trusted, h, 1.0), jnp.sign(f) * reach)
+                # On top of a hill there is no force; the node goes up in x, as any noise would make it go somewhere.
+                on_top = (f == 0) & (h < 0)
+                away = jnp.where(on_top, 1.0, jnp.sign(f)) * reach
+                newton = jnp.where(trusted, f / jnp.where(trusted, h, 1.0), away)
                 # Down an exponential Newton steps are of one length, V_t: steps that do not shrink are doubled.
                 slow = (newton * last > 0) & (jnp.abs(newton) > jnp.abs(last) / 2)
                 newton = jnp.where(slow, jnp.sign(newton) * jnp.maximum(jnp.abs(newton), 2 * jnp.abs(last)), newton)
@@ -124,8 +127,8 @@ class NodeDescent(Finder):
                 # The middle where both ends are known. With one, a trial outside is round-off (the compiler may compute
                 # f twice, differently): stay at that end; a jump by the reach would lose the minimum.
                 both = jnp.isfinite(low) & jnp.isfinite(high)
-                away = jnp.where(both, (low + high) / 2, jnp.clip(trial, low, high))
-                new = jnp.where(f == 0, x, jnp.where(inside & (trusted | ~both), trial, away))
+                otherwise = jnp.where(both, (low + high) / 2, jnp.clip(trial, low, high))
+                new = jnp.where((f == 0) & ~on_top, x, jnp.where(inside & (trusted | ~both), trial, otherwise))
                 # The reach grows only while it limits the steps.
                 limited = jnp.abs(new - x) >= reach
                 return new, low, high, jnp.where(limited, 2 * reach, reach), new - x

@@ -290,6 +290,8 @@ def test_a_start_where_forces_vanish_by_symmetry_is_no_minimum():
     apart = model.equilibrium(params, start=saddle)["nodes"]["s"]  # x³ − x + 0.2 x = 0
     np.testing.assert_allclose(apart, np.sqrt(0.8) * np.array([1, -1]), atol=1e-9)
     np.testing.assert_array_equal(model.equilibrium(params, finder=pq.Newton())["nodes"]["s"], 0)
+    descended = model.equilibrium(params, finder=pq.NodeDescent(500, 1e-12))["nodes"]["s"]
+    np.testing.assert_allclose(descended, 1, atol=1e-9)
 
 
 def test_a_flat_direction_is_no_instability():
