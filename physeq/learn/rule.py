@@ -225,7 +225,7 @@ def require_energy(model: Any, rule: str, instead: str) -> None:
     if not structure.conservative:
         why = structure.certificates[0] if structure.certificates else None
         reason = (
-            f"component {why.component!r} in {why.placement!r} is not reciprocal, ∂f_i/∂x_j − ∂f_j/∂x_i = {why.defect}"
+            f"component {why.component!r} in {why.placement!r} is not reciprocal, {why.formula}"
             if why
             else "a force has no closed-form energy"
         )

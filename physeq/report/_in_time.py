@@ -150,7 +150,7 @@ def _start(names: Names, structure: MotionStructure) -> Block:
 
 def _hamiltonian(names: Names, structure: MotionStructure) -> Iterator[Block]:
     if structure.not_hamiltonian is not None:
-        yield Paragraph(f"There is no Hamiltonian form: {structure.not_hamiltonian}.")
+        yield Paragraph(f"No Hamiltonian form is derived: {structure.not_hamiltonian}.")
         return
     kind = (
         "It is separable, T(p) + V(q): explicit symplectic steps (StormerVerlet, BlanesMoan) keep its geometry."
@@ -184,7 +184,10 @@ def _kept(names: Names, structure: MotionStructure) -> Iterator[Block]:
     items: list = []
     driven = bool(names.system.inputs)
     if not structure.dissipates and not structure.supplied and structure.autonomous and not driven:
-        items.append("The energy T + V is kept.")
+        declared = ((f.placement.component, f.energy) for f in structure.forms)
+        # Terms linear in the velocities are in T and not in the energy.
+        plain = all(sp.expand(energy - c.kinetic - c.potential) == 0 for c, energy in declared)
+        items.append(f"The energy {'T + V' if plain else 'q̇·∂T/∂q̇ − T + V'} is kept.")
     for name in () if driven else structure.cyclic:
         items.append(f"The total momentum of {name} is kept: a common shift changes no force.")
     if items:

@@ -52,12 +52,12 @@ def _of_group(names: Names, local: LocalForm) -> Iterator[Block]:
             _own(names, local, "e", "energy of node i given its messages"), localised(names, local, local.energy)
         )
     for form, port in local.elements:
-        yield Note(
-            [
-                f"The {form.placement.component.name} of {form.placement.name} is evaluated element by element at its "
-                f"{form.placement.component.ports[port]}, not through messages; its terms stand in the force below."
-            ]
-        )
+        component = form.placement.component
+        name = component.ports[port]
+        # It may read a port without acting on it.
+        if any(slot.port == name and form.force(slot) != 0 for slot in form.unknowns):
+            text = f"The {component.name} of {form.placement.name} is evaluated element by element at its {name}, "
+            yield Note(f"{text}not through messages; its terms stand in the force below.")
     for v in local.variables:
         yield Equation(_force_symbol(names, local, v), local_force(names, local, v))
         yield from _equilibrium(names, local, v)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from physeq.report._naming import Names
 from physeq.report.document import Block, Math, Section, Table
+from physeq.symbolic.forms import Certificate
 from physeq.symbolic.structure import Obstacle
 
 
@@ -52,11 +53,23 @@ def _not_conservative(names: Names) -> list | str | None:
         return "all forces on free nodes derive from one energy"
     reason: list = []
     for c in s.certificates:
-        placement = names.system.placement(c.placement)
-        defect = names.rename(c.defect, placement, names.ports(placement))
         lead = "; " if reason else ""
-        reason += [f"{lead}{c.component} in {c.placement} is not reciprocal, ∂f_i/∂x_j − ∂f_j/∂x_i = ", Math(defect)]
+        reason += [f"{lead}{c.component} in {c.placement} is not reciprocal, ", *_defect(names, c)]
     return reason or "a force has no closed-form energy"
+
+
+def _defect(names: Names, c: Certificate) -> list:
+    """∂f_i/∂x_k − ∂f_k/∂x_i of an element with the indices that the page has for its ports."""
+    placement = names.system.placement(c.placement)
+    own, ports = placement.component.ports, names.ports(placement)
+    x, y, defect = (names.rename(e, placement, ports) for e in (*c.pair, c.defect))
+    a, b = (None if q.port is None else ports[own.index(q.port)] for q in c.pair)
+    if a is None or b is None or a == b:
+        # Two unknowns of one node or element have the same indices.
+        less = [" less that of the force on ", Math(y), " by ", Math(x)]
+        return ["the slope of the force on ", Math(x), " by ", Math(y), *less, " is ", Math(defect)]
+    joined = f" ({a} its {c.pair[0].port}, {b} its {c.pair[1].port})" if len(own) > 2 else ""
+    return [f"∂f_{a}/∂x_{b} − ∂f_{b}/∂x_{a} = ", Math(defect), joined]
 
 
 def _named(names: Names, obstacles: tuple[Obstacle, ...], lead: str = "") -> str | None:

@@ -12,11 +12,12 @@ from physeq.report._assemble import has_parallel, is_symmetric
 from physeq.report._motion import node_labels
 from physeq.report._naming import Names
 from physeq.report._relations import Chain
+from physeq.report._words import counted
 from physeq.report.document import Block, Bullets, Code, Figure, Math, Note, Paragraph, Section, Table
 from physeq.report.network_drawing import is_small, network_drawing
 from physeq.symbolic.component import Component
 from physeq.symbolic.distributions import Constant, Distribution
-from physeq.symbolic.place import Clamp, Drive
+from physeq.symbolic.place import Clamp, Drive, NodeSet
 from physeq.symbolic.symbols import Parameter, StateSymbol
 from physeq.symbolic.system import Placement
 
@@ -88,14 +89,22 @@ def ends_of(names: Names) -> Iterator[list]:
     system = names.system
     for entry in system.inputs:
         if isinstance(entry.kind, Clamp) and entry.nodes:
-            text = f"{entry.size} values clamped on {node_labels(names, entry.nodes)}"
+            text = f"clamped on {_reached(names, entry.nodes, entry.kind.coordinate)}"
         elif isinstance(entry.kind, Drive) and entry.nodes:
-            text = f"{entry.size} values acting as a force on {node_labels(names, entry.nodes)}"
+            text = f"acting as a force on {_reached(names, entry.nodes, entry.kind.coordinate)}"
         else:
-            text = f"{entry.size} values of the signal {entry.kind.signal} of {entry.kind.placement}"
+            text = f"of the signal {entry.kind.signal} of {entry.kind.placement}"
+        text = f"{counted(entry.size, 'value')} {text}"
         yield ["Input ", Code(entry.name), f": {text}."]
     for nodes, value in system.fixed:
         yield [f"Held at {value:g}: {node_labels(names, nodes)}."]
+
+
+def _reached(names: Names, nodes: NodeSet, coordinate: str | None) -> str:
+    """The nodes of an input, and which of their coordinates it means where they have several."""
+    several = any(len(names.derivation.group_variables(part.group)) > 1 for part in nodes.parts)
+    told = node_labels(names, nodes)
+    return f"coordinate {coordinate} of {told}" if several and coordinate is not None else told
 
 
 def outputs_of(names: Names) -> Iterator[list]:

@@ -192,7 +192,7 @@ def require_energy(model: Any, name: str) -> None:
     structure = model.derivation.structure
     if not structure.conservative:
         why = structure.certificates[0] if structure.certificates else None
-        reason = f": {why.component!r} in {why.placement!r} has ∂f_i/∂x_j − ∂f_j/∂x_i = {why.defect}" if why else ""
+        reason = f": {why.component!r} in {why.placement!r} is not reciprocal, {why.formula}" if why else ""
         raise ModelError(
             f"{name} needs an energy, and this system has none{reason}; use Newton, FixedPoint or Relaxation"
         )

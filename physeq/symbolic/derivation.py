@@ -188,7 +188,13 @@ def _cost_form(system: System, found: Mapping) -> CostForm | None:
         here = [v for (g, _), v in found.items() if g == group]
         wanted = system.readout.drive if system.readout else system.cost
         matching = [v for v in here if wanted.has(v.symbol)]
-        if len(matching) != 1:
+        if len(matching) > 1:
+            held = " and ".join(str(v.symbol) for v in matching)
+            raise ModelError(
+                f"cost {wanted}: it holds {held} of output group {group!r}; a steady-state cost may hold exactly one "
+                "of the coordinates of a node, so keep one of them"
+            )
+        if not matching:
             options = " or ".join(str(v.symbol) for v in here)
             raise ModelError(
                 f"cost {wanted}: output group {group!r} has the unknown {options} (a coordinate that nothing holds is "

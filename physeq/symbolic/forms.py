@@ -22,12 +22,29 @@ from physeq.symbolic.system import Placement
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
-    """Why forces do not come from an energy: ∂f_i/∂x_j − ∂f_j/∂x_i = `defect` ≠ 0."""
+    """Why forces do not come from an energy: ∂f_i/∂x_j − ∂f_j/∂x_i = `defect` ≠ 0, x_i and x_j the unknowns `pair`."""
 
     placement: str
     component: str
-    pair: tuple[sp.Symbol, sp.Symbol]
+    pair: tuple[StateSymbol, StateSymbol]
     defect: sp.Expr
+
+    @property
+    def formula(self) -> str:
+        """The defect with what the indices mean, for messages.
+
+        >>> import physeq as pq
+        >>> w, s = pq.parameter("w"), pq.coordinate("s")
+        >>> arrow = pq.Edge("arrow", force={s.target: w * s.source})
+        >>> topology = pq.from_edges([0], [1], 2, directed=True)
+        >>> derivation = pq.System(topology, nodes=pq.Node("unit", potential=s**2 / 2), edges=arrow).derive()
+        >>> derivation.structure.certificates[0].formula
+        '∂f_i/∂x_j − ∂f_j/∂x_i = -w, i the source and j the target'
+        """
+        x, y = self.pair
+        if x.port is None or y.port is None or x.port == y.port:
+            return f"the slope of the force on {x} by {y} less that of the force on {y} by {x} is {self.defect}"
+        return f"∂f_i/∂x_j − ∂f_j/∂x_i = {self.defect}, i the {x.port} and j the {y.port}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ class MotionStructure:
     Attributes:
         variables: the kind of equation of every coordinate.
         forms: the rows of every placed component.
-        not_hamiltonian: what is in the way of a Hamiltonian form, or None.
+        not_hamiltonian: why no Hamiltonian form is derived, or None.
         separable: whether that form is T(p) + V(q).
         cyclic: names of coordinates whose total momentum no force changes.
         dissipates, supplied: placements that turn energy into heat, and those that bring or take some.
@@ -75,7 +75,11 @@ def motion_structure(system: System) -> MotionStructure:
 
 
 def obstacle(variables: Variables, forms: Sequence[MotionForm]) -> str | None:
-    """Why a motion has no Hamiltonian form, naming what is in the way; None where it has one."""
+    """Why no Hamiltonian form of a motion is derived, naming what is in the way; None where one is.
+
+    Only kinetic energies that are quadratic forms in the velocities are transformed. With other ones, such as terms
+    B (x ẏ − y ẋ)/2 of a charge in a magnetic field, a Hamiltonian may exist all the same.
+    """
     for form in forms:
         component = form.placement.component
         where = f"component {component.name!r} in {form.placement.name!r}"
@@ -87,13 +91,20 @@ def obstacle(variables: Variables, forms: Sequence[MotionForm]) -> str | None:
         for q, force in component.force.items():
             if any(isinstance(s, StateSymbol) for s in force.free_symbols):
                 return f"{where} has the force {force} on {q}, which is no derivative of an energy"
-        euler = sum((r * sp.diff(component.kinetic, r) for r in rates), sp.S.Zero)
-        if sp.expand(euler - 2 * component.kinetic) != 0:
-            return f"{where} has a kinetic energy that is not quadratic in the velocities ({component.kinetic})"
+        if (rest := _not_quadratic(component.kinetic, rates)) != 0:
+            terms = f"terms that are not quadratic in the velocities ({rest})"
+            return f"{where} has a kinetic energy with {terms}: a Hamiltonian may exist, but physeq does not derive it"
     for (group, coordinate), v in variables.items():
         if v.kind is not MotionKind.SECOND or not v.inertia:
             return f"coordinate {coordinate} of {group!r} has no inertia (its equation is {v.kind.value})"
     return None
+
+
+def _not_quadratic(kinetic: sp.Expr, rates: Sequence[sp.Symbol]) -> sp.Expr:
+    """The terms of a kinetic energy for which Euler's Σ q̇ ∂T/∂q̇ = 2T of quadratic forms does not hold."""
+    terms = sp.Add.make_args(sp.expand(kinetic))
+    left = [sp.expand(sum((r * sp.diff(term, r) for r in rates), -2 * term)) for term in terms]
+    return sp.Add(*(term for term, e in zip(terms, left, strict=True) if e != 0)) if sp.Add(*left) != 0 else sp.S.Zero
 
 
 def cyclic(system: System, variables: Variables, forms: Sequence[MotionForm]) -> list[str]:
@@ -115,7 +126,7 @@ def cyclic(system: System, variables: Variables, forms: Sequence[MotionForm]) ->
 
 
 def hamiltonian_or_refuse(variables: Variables, forms: Sequence[MotionForm]) -> None:
-    """Refuse a motion without Hamiltonian form.
+    """Refuse a motion of which no Hamiltonian form is derived.
 
     Raises:
         ModelError: naming the component in the way.

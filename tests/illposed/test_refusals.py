@@ -141,6 +141,17 @@ DERIVED = {
         lambda: system(inputs=pq.Clamp([0], coordinate="q"), outputs=[2], cost=COST),
         r"input 'input': group 'nodes' has coordinates \['s'\]; say which",
     ),
+    "two coordinates in a cost": (
+        lambda: pq.System(
+            CHAIN,
+            nodes=pq.Node("n", potential=s**2 + r**2),
+            edges=EDGE,
+            inputs=pq.Clamp([0], "s"),
+            outputs=[2],
+            cost=COST + r**2,
+        ),
+        r"it holds r and s of output group 'nodes'; a steady-state cost may hold exactly one of the coordinates",
+    ),
     "readout that does not separate": (
         lambda: system(
             inputs=[0], outputs=[2], cost=(r - y) ** 2, readout=pq.Readout(output=r, drive=sp.tanh(w * s), size=2)

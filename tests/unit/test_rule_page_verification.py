@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import one_way_systems
 import pytest
 import sympy as sp
 import zoo
@@ -12,7 +13,7 @@ from physeq.documented_rules import rules_of_equilibria
 from physeq.errors import InternalError
 from physeq.page_verification._steady_answers import steady_answers
 from physeq.page_verification._steady_rules import RulePage
-from physeq.report._numbers_names import Elements
+from physeq.report._numbers_names import Elements, equations
 from physeq.report._relations import Change
 from physeq.report._rule_operators import At
 from physeq.report.rule_pages import rule_pages
@@ -142,3 +143,21 @@ def test_steps_are_told_with_the_parameters_that_are_measured_at():
     whole = [e for e in rules if "vector" in e]
     text = pages.rules[whole[0]].to_markdown()
     assert "over the phase" not in text
+
+
+@pytest.mark.parametrize("kind", one_way_systems.BUILT)
+def test_the_penalty_of_elements_with_any_ports(kind):
+    system, model = one_way_systems.BUILT[kind]()
+    name, rules = "jacobian-homeostasis", {"jacobian-homeostasis": pq.JacobianHomeostasis(strength=0.7)}
+    pages, elements = rule_pages("any", model.derivation, rules, {}, {}), Elements(model.derivation)
+    answers = steady_answers(model, pq.Variant(lambda: system, "any"), rules, 0)
+
+    def verified(page):
+        return list(RulePage(name, rules[name], page, model, elements, answers, 0).verified())
+
+    assert max(one.difference for one in verified(pages)) < 1e-10
+    labels = {e.label for e in equations(pages.rules[name], "Learning") if (e.label or "").startswith(("entry", "sum"))}
+    for label in labels:
+        wrong = changed(pages.rules[name], "Learning", label, lambda e: {"rhs": -e.rhs})
+        with pytest.raises(InternalError, match=f"the printed update of .* by {name}"):
+            verified(replace(pages, rules={name: wrong}))

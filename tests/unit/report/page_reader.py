@@ -157,6 +157,7 @@ class Reader:
         if isinstance(e, sp.Piecewise):
             for value, condition in e.args:
                 inside = {a: sp.Float(self._value(a, at, element)) for a in condition.atoms(sp.Indexed)}
+                inside |= {a: at[symbol_latex(a)] for a in condition.atoms(sp.Symbol) if symbol_latex(a) in at}
                 if condition == True or condition.xreplace(inside) == True:  # noqa: E712
                     return self._value(value, at, element)
         if type(e).__name__ in NUMERIC:

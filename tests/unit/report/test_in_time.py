@@ -33,7 +33,7 @@ def test_a_circuit_tells_its_unknowns_and_what_it_eliminates():
     assert r"\frac{\psi_{ij}}{L_{ij}}" in text
     # The page's unknowns are those of the compiled motion: v of the nodes, ψ, the source's multiplier.
     assert sorted({b.key for b in system.motion().layout.blocks.values()}) == ["multiplier", "psi", "v"]
-    assert "There is no Hamiltonian form" in text
+    assert "No Hamiltonian form is derived" in text
 
 
 def test_rods_are_differentiated_and_projected():
@@ -56,6 +56,19 @@ def test_pendula_have_hamiltonians(hinged):
         motion.init_parameters(jax.random.key(0)), t1=1.0, start={"nodes": {"theta": np.array([1.0, 0.2])}}
     )
     assert set(sol.invariants()) == {"energy"}
+
+
+def test_a_magnetic_field_is_not_said_to_have_no_hamiltonian():
+    """H = (p − A)²/2m exists; physeq derives none for terms linear in the velocities, and says that."""
+    x, y, field = pq.coordinate("x"), pq.coordinate("y"), pq.parameter("B")
+    kinetic = (x.dot**2 + y.dot**2) / 2 + field * (x * y.dot - y * x.dot) / 2
+    charge = pq.Node("charge", kinetic=kinetic, potential=x**2 + y**2)
+    system = pq.System(pq.Topology((pq.Group("n", 1),)), nodes=charge)
+    text = text_of(system)
+    assert "No Hamiltonian form is derived: component 'charge' in 'n' has a kinetic energy with terms" in text
+    assert r"(x\*B\*y.dot/2 - y\*B\*x.dot/2)" in text
+    assert "The energy q̇·∂T/∂q̇ − T + V is kept." in text
+    assert "a Hamiltonian may exist, but physeq does not derive it" in text and "There is no" not in text
 
 
 def test_free_masses_keep_their_momentum():

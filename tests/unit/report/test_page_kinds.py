@@ -4,6 +4,7 @@ import re
 from xml.etree import ElementTree
 
 import networkx as nx
+import one_way_systems
 import pytest
 import sympy as sp
 import zoo
@@ -75,6 +76,7 @@ def partly_dynamic():
 
 
 KINDS = {"partly dynamic": partly_dynamic, "pendulum": pendulum, "circuit": circuit, "clashing": clashing, "box": box}
+KINDS |= {name: (lambda build=build: build()[0]) for name, build in one_way_systems.BUILT.items()}
 KINDS |= {name: (lambda name=name: zoo.system(name)) for name in zoo.SYSTEMS}
 PAGES = {}
 
@@ -145,6 +147,49 @@ def test_a_system_without_reciprocity_is_refused_with_the_reason():
     [block] = learning.blocks
     assert isinstance(block, Warning) and "not reciprocal" in block.text[0]
     assert not any(isinstance(e.lhs, Change) for e in equations(page_of("directed"), "Learning"))
+
+
+def rows_of(page, title):
+    """{first cell: the row's cells} of the tables of a section, as text with formulas in LaTeX."""
+    [section] = [b for b in page.blocks if isinstance(b, Section) and b.title == title]
+    tables = [b for b in section.blocks if isinstance(b, Table)]
+    found = [["".join(map(told, cell)) for cell in row] for table in tables for row in table.rows]
+    return {row[0]: row for row in found}
+
+
+def told(part):
+    return part if isinstance(part, str) else getattr(part, "text", None) or latex(part.expr)
+
+
+def test_what_is_not_reciprocal_is_told_with_the_ports_that_it_joins():
+    [_, _, why] = rows_of(page_of("gated"), "Structure")["conservative"]
+    defect = r"- w_{ijk} \sigma\left(u_{ijk} s_{j}\right)"
+    assert f"∂f_i/∂x_k − ∂f_k/∂x_i = {defect} (i its source, k its target)" in why
+    assert "plain in plain is not reciprocal, ∂f_i/∂x_j − ∂f_j/∂x_i = " in why
+    # Other letters where the user's quantities have i and j.
+    e, i, w = pq.coordinate("e"), pq.parameter("i"), pq.parameter("w")
+    arrow = pq.Edge("arrow", force={e.target: w * e.source})
+    unit = pq.Node("unit", potential=i * e**2 / 2)
+    page = derivation_page(pq.System(pq.from_edges([0], [1], 2, directed=True), nodes=unit, edges=arrow).derive())
+    assert rows_of(page, "Structure")["conservative"][2].endswith("∂f_j/∂x_k − ∂f_k/∂x_j = - w_{jk}")
+    # Two coordinates of one node have the same index.
+    turn = pq.Node("turn", potential=x**2 + z**2, force={x: m * z})
+    page = derivation_page(pq.System(pq.Topology((pq.Group("n", 2),)), nodes=turn).derive())
+    slope = "the slope of the force on x_{i} by z_{i} less that of the force on z_{i} by x_{i} is m_{i}"
+    assert slope in rows_of(page, "Structure")["conservative"][2]
+
+
+def test_elements_are_evaluated_where_they_act():
+    markdown = page_of("gated").to_markdown()
+    assert re.findall(r"is evaluated element by element at its (\w+)", markdown) == ["target"]
+    assert re.findall(r"element by element at its (\w+)", page_of("triple").to_markdown()) == ["a", "b", "c"]
+
+
+def test_inputs_name_the_coordinate_where_nodes_have_several():
+    markdown = page_of("two coordinates").to_markdown()
+    assert "Input `r`: 1 value clamped on coordinate r of node 0." in markdown
+    assert "Input `push`: 2 values acting as a force on coordinate s of nodes 1, 2." in markdown
+    assert "Input `input`: 2 values clamped on nodes 1, 2." in page_of("resistors").to_markdown()
 
 
 def test_bounds_are_printed_and_clip_the_local_step():

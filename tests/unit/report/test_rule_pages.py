@@ -5,6 +5,7 @@ from functools import cache
 from xml.etree import ElementTree
 
 import numpy as np
+import one_way_systems
 import pytest
 import sympy as sp
 import zoo
@@ -46,6 +47,7 @@ CASES += zip(
     SPECIAL,
     strict=True,
 )
+CASES += [(system, "jacobian-homeostasis") for system in one_way_systems.BUILT]
 REFUSED_DIRECTED = {
     "continual-ep", "continual-vector-field-ep", "contrastive-learning", "coupled-learning",
     "equilibrium-propagation", "frequency-propagation", "holomorphic-ep", "oscillating-ep",
@@ -54,7 +56,7 @@ REFUSED_DIRECTED = {
 
 @cache
 def derived(system):
-    return pq.derive(zoo.system(system))
+    return pq.derive(one_way_systems.BUILT[system]()[0] if system in one_way_systems.BUILT else zoo.system(system))
 
 
 def page_of(system, rule):
@@ -178,6 +180,23 @@ def test_dyadic_ep_prints_both_copies():
     # The mean hears from its sources, the difference from its targets.
     assert r"(j, i) \in" in mean and r"(i, j) \in" in difference and r"\beta" not in mean
     assert "both copies are there at the same time" in words(page)
+
+
+def test_homeostasis_adds_up_entries_of_three_ports_and_two():
+    page = page_of("gated", "jacobian-homeostasis")
+    assert [e.note[0] for e in equations(page, "Learning") if e.label == "entry, gates"] == [
+        "in the row of the s at the source and the column of the s at the target",
+        "in the row of the s at the gate and the column of the s at the target",
+    ]
+    [total] = shown(page, "sum")
+    for part in (
+        r"+ \sum_{k:\,(k, i, j) \in \mathrm{gates}} Q^{\mathrm{gate\ target}}_{kij}",
+        r"- \sum_{k:\,(k, j, i) \in \mathrm{gates}} Q^{\mathrm{gate\ target}}_{kji}",
+        r"+ \sum_{(i, j) \in \mathrm{plain}} Q_{ij}",  # of which several may join the same nodes
+    ):
+        assert part in total
+    [change] = shown(page, "homeostasis, w")
+    assert "S_{ik}" in change and "S_{jk}" in change
 
 
 def test_homeostasis_holds_the_page_of_the_wrapped_rule():

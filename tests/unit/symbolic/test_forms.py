@@ -86,6 +86,17 @@ def test_a_controlled_source_on_reduced_nodes_is_not_reciprocal():
     assert is_zero(form.certificate.defect + gm)
 
 
+def test_certificates_say_which_unknowns_their_indices_mean():
+    gate = {s.at("target"): w * s.at("source") * sp.tanh(s.at("gate"))}
+    topology = Topology((Group("n", 3),), (Bundle("gates", ("n",) * 3, Sparse([[0, 1, 2]])),))
+    gated = pq.Component("gated", ports=("source", "gate", "target"), force=gate)
+    found = pq.derive(pq.System(topology, nodes=pq.Node("n", potential=s**2), edges=gated)).form("gates").certificate
+    assert found.formula == "∂f_i/∂x_j − ∂f_j/∂x_i = -w*tanh(s.gate), i the source and j the target"
+    turn = node_form(pq.Node("turn", potential=s**2 + i**2, force={s: w * i}))
+    told = "the slope of the force on i by s less that of the force on s by i is -w"
+    assert turn.certificate.formula == told
+
+
 def test_an_inductor_current_couples_with_opposite_signs():
     coil = pq.Edge("coil", internal=(i,), dissipation=k * i.dot**2 / 2, force={i: fall, phi.source: -i, phi.target: i})
     form = edge_form(coil, pq.Node("leak", dissipation=g * phi.dot**2 / 2), ground=0)
