@@ -229,7 +229,9 @@ def _check_bounds(model: Any, params: Params) -> None:
                 values = np.asarray(params[name][key])
             except (KeyError, TypeError):
                 raise ModelError(f"fit: params has no {key!r} of {name!r}; change model.init_parameters(key)") from None
-            lower, upper = (values.dtype.type(end) for end in bounds)
+            # Bounds in the precision of the values, to which these were clipped; whole numbers have no infinite ones.
+            kind = values.dtype if np.issubdtype(values.dtype, np.floating) else np.dtype(float)
+            lower, upper = (kind.type(end) for end in bounds)
             bad = np.argwhere(~((values >= lower) & (values <= upper)))
             if bad.size:
                 at = tuple(int(i) for i in bad[0])

@@ -280,7 +280,7 @@ def parameter(
             f"parameter {name!r}: its initial value {initial.value} lies outside its bounds [{lower}, {upper}]; "
             "change `initial` or `bounds`"
         )
-    if isinstance(initial, Uniform) and not (initial.low < upper and initial.high > lower):
+    if isinstance(initial, Uniform) and not (initial.low <= upper and initial.high >= lower):
         raise ModelError(
             f"parameter {name!r}: all of its initial values {initial} lie outside its bounds [{lower}, {upper}]; "
             "change `initial` or `bounds`"

@@ -264,6 +264,7 @@ def test_terms_and_values_that_are_none():
         layered(values={"hidden->output": {"w": "a lot"}})
     with refused("'g'", "initial values", r"outside its bounds \[0.0, 1.0\]"):
         pq.parameter("g", bounds=(0, 1), initial=pq.Uniform(-3, -2))
+    assert pq.parameter("g", bounds=(0, 1), initial=pq.Uniform(-3, 0)).upper == 1
 
 
 def test_a_fit_starts_inside_the_bounds_and_with_a_rule():
@@ -272,6 +273,8 @@ def test_a_fit_starts_inside_the_bounds_and_with_a_rule():
     rates = {"optimizer": pq.Rates(default=0.1), "epochs": 1, "progress": False}
     with refused("params", "'edges'", "'g'", "-1.0 of element", r"bounds \[0.0, inf\]", "project_parameters"):
         pq.fit(model, pq.EquilibriumPropagation(), data, params={"edges": {"g": np.array([1.0, -1.0, 1.0])}}, **rates)
+    with refused("params", "'g'", "-1 of element"):
+        pq.fit(model, pq.EquilibriumPropagation(), data, params={"edges": {"g": np.array([1, -1, 1])}}, **rates)
     with refused("fit: rule must be a rule", "EquilibriumPropagation"):
         pq.fit(model, pq.EquilibriumPropagation, data, **rates)
 
