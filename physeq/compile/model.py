@@ -58,12 +58,13 @@ class Model(eqx.Module):
         return initial_parameters(self.system, key, jnp.result_type(float) if dtype is None else dtype)
 
     def init_state(self, batch: int | tuple[int, ...] = (), dtype: Any = None) -> State:
-        """Every coordinate of every group at its declared `start`."""
+        """Every coordinate of every group where the system declares that it starts."""
         batch = (batch,) if isinstance(batch, int) else tuple(batch)
         dtype = jnp.result_type(float) if dtype is None else dtype
         state: State = {}
         for v in self.derivation.variables.values():
-            state.setdefault(v.group, {})[v.key] = jnp.full((*batch, v.size), v.coordinate.start, dtype)
+            start = self.system.start_of(v.group, v.coordinate)
+            state.setdefault(v.group, {})[v.key] = jnp.full((*batch, v.size), start, dtype)
         return state
 
     def parameter_bounds(self) -> dict[str, dict[str, tuple[float, float]]]:

@@ -132,7 +132,7 @@ class Motion(eqx.Module):
         declared = np.zeros(self.size)
         for (owner, *rest), place in self.layout.blocks.items():
             if len(rest) == 2 and rest[1] == self.layout.variables[owner, rest[0]].orders[0]:
-                declared[place.start : place.stop] = rest[0].start
+                declared[place.start : place.stop] = self.layout.system.start_of(owner, rest[0])
         y = jnp.asarray(declared, jnp.result_type(float) if dtype is None else dtype)
         known = {(b.owner, b.key): b for b in self.layout.blocks.values()}
         for owner, values in (given or {}).items():

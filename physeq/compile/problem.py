@@ -92,7 +92,7 @@ class Problem(eqx.Module):
         return f if clamp is None else jnp.where(clamp[0], otherwise, f)
 
     def start(self, state: State | None = None, dtype: Any = None) -> State:
-        """A free state to start from: the given state's free part, or every coordinate's `start` value.
+        """A free state to start from: the given state's free part, or where the system declares that it starts.
 
         Raises:
             ModelError: the given state has a group or unknown that is not there, or values of another shape.
@@ -111,7 +111,8 @@ class Problem(eqx.Module):
                         jnp.broadcast_to(x, (*self.batch, v.size)) if x.ndim < len(self.batch) + 1 else x
                     )
                 else:
-                    free[group][v.key] = jnp.full((*self.batch, v.size), v.coordinate.start, dtype)
+                    start = self.lowered.derivation.system.start_of(group, v.coordinate)
+                    free[group][v.key] = jnp.full((*self.batch, v.size), start, dtype)
         return self.project(self.insert(free))
 
     def _check_names(self, state: State) -> None:

@@ -35,7 +35,7 @@ def training_data(data: Dataset | tuple, params: Any, model: Any = None) -> Trai
 
     Args:
         data: a `Dataset`, or (inputs, targets) or (inputs, targets, test inputs, test targets); inputs may be a dict of
-            arrays where a system has several.
+            arrays where a system has several, and None where it has none.
         params: the parameters.
         model: what is trained.
 
@@ -98,6 +98,8 @@ def _convert(part: Any, dtype: Any, name: str) -> Any:
             )
         return jnp.asarray(values, dtype)
 
+    if part is None and name.endswith("inputs"):
+        return {}
     return {k: one(v) for k, v in part.items()} if isinstance(part, dict) else one(part)
 
 

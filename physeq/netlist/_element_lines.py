@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,11 +19,12 @@ from physeq.symbolic.symbols import Parameter
 
 @dataclass(frozen=True)
 class Instance:
-    """One element to write: its label, its nodes by name, and its numbers."""
+    """One element to write: its label, its nodes by name, its numbers, and the starts of states inside it."""
 
     label: Hashable | None
     nodes: list[str]
     values: dict[str, float]
+    starts: dict[str, float] = field(default_factory=dict)
 
 
 class ElementLines:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from physeq.errors import ModelError
@@ -45,7 +46,8 @@ def to_netlist(
         inputs: {input: one number or `Waveform` per node}: clamped ones become V sources, driven ones I sources. 0 by
             default.
         initial: {"node.v", "capacitor.v", "inductor.i" or "element.x": value}, for `.ic`, `IC=` and the state x inside
-            a component.
+            a component; by default states inside components start where the system says. Starts of nodes are not
+            written on their own, because `.ic` holds a node where physeq only starts its search.
         small_signal: {input: one amplitude per node} of the sources in an `.ac` analysis, which finds the complex
             response to them at each frequency; none by default.
         analyses: records such as `OperatingPoint()`, or cards such as ".tran 1u 1m" or ".ac dec 10 1k 1meg".
@@ -112,10 +114,15 @@ class _Writer:
         rows = placement.pattern.rows(sizes)
         labels = _labels(self.system, placement)
         values = self.values.of(placement, len(rows))
+        starts = {
+            x.name: np.broadcast_to(self.system.start_of(placement.name, x), len(rows))
+            for x in placement.component.internal
+        }
         for k, row in enumerate(rows.tolist()):
             nodes = [self.nodes.of(group, index) for group, index in zip(placement.groups, row, strict=True)]
             label = None if labels is None else labels[k]
-            write(self.out, Instance(label, nodes, {name: float(v[k]) for name, v in values.items()}))
+            numbers, first = ({name: float(v[k]) for name, v in given.items()} for given in (values, starts))
+            write(self.out, Instance(label, nodes, numbers, first))
 
     def _conductance_to(self, placement: Placement, level: float) -> None:
         held = self.out.elements.name("V", None, "_level") if level else ""
@@ -164,7 +171,7 @@ class _Writer:
         def write(out: ElementLines, at: Instance) -> None:
             given = [f"{key}={format_number(at.values[s.name])}" for key, s in written.parameters.items()]
             for key, x in written.starts.items():
-                start = self.initial.pop(f"{at.label}.{x.name}", x.start)
+                start = self.initial.pop(f"{at.label}.{x.name}", at.starts[x.name])
                 given.append(f"{key}={format_number(start)}")
             out.line("X", at, at.nodes, " ".join([name, *given]))
 

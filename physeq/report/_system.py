@@ -19,7 +19,7 @@ from physeq.symbolic.component import Component
 from physeq.symbolic.distributions import Constant, Distribution
 from physeq.symbolic.place import Clamp, Drive, NodeSet
 from physeq.symbolic.symbols import Parameter, StateSymbol
-from physeq.symbolic.system import Placement
+from physeq.symbolic.system import Placement, System
 
 
 def system_section(names: Names) -> Section:
@@ -35,9 +35,16 @@ def system_section(names: Names) -> Section:
         own = [p.component.name for p in system.placements if len(p.component.ports) == 1 and p.groups[0] == group.name]
         shown = [part for e in unknowns for part in (", ", Math(e))][1:]
         rows.append(
-            [Code(group.name), f"{group.size:,}", shown or "–", ", ".join(own) or "–", _role(names, group.name)]
+            [
+                Code(group.name),
+                f"{group.size:,}",
+                shown or "–",
+                ", ".join(own) or "–",
+                _role(names, group.name),
+                "–" if group.name in d.held else _starts(system, group.name),
+            ]
         )
-    blocks.append(Table(["Group", "Nodes", "Unknown", "Node components", "Role"], rows))
+    blocks.append(Table(["Group", "Nodes", "Unknown", "Node components", "Role", "Starts at"], rows))
     bundles = [p for p in system.placements if len(p.component.ports) > 1]
     if bundles:
         blocks.append(_bundles(names, bundles))
@@ -140,7 +147,9 @@ def _component(names: Names, placements: list[Placement]) -> Section:
         element = names.element(placements[0], ports)
         group = None if generic else placements[0].name
         inner = [part for q in component.internal for part in (", ", Math(names.state(group, q, 0, element)))][1:]
-        blocks.append(Paragraph(["Each element has the coordinate ", *inner, " inside."]))
+        starts = [_starts(names.system, p.name) for p in placements]
+        told = starts[0] if len(set(starts)) == 1 else "given values"
+        blocks.append(Paragraph(["Each element has the coordinate ", *inner, f" inside, which starts at {told}."]))
     if component.parameters:
         blocks.append(_parameters(names, placements))
     return Section(component.name[:1].upper() + component.name[1:], blocks)
@@ -193,6 +202,13 @@ def _parameters(names: Names, placements: list[Placement]) -> Table:
             ]
         )
     return Table(["Parameter", "Meaning", "Unit", "Range", "Number", "Trained", "Starts at"], rows)
+
+
+def _starts(system: System, owner: str) -> str:
+    """Where the coordinates of a group, or inside a placement, start."""
+    given = system.starts.get(owner, {})
+    told = ["given values" if q.name in given else f"{q.start:g}" for q in system.coordinates(owner)]
+    return ", ".join(told if len(set(told)) > 1 else told[:1])
 
 
 def _interval(p: Parameter) -> str:

@@ -193,7 +193,7 @@ def coordinate(
     Args:
         name: the coordinate's name, also its key in states.
         rate: a name for q̇ of its own, e.g. "v" for the rate of a flux.
-        start: the value at which solvers start when nothing else is given.
+        start: where solvers and motions start; `System(start=...)` gives nodes starts of their own.
         unit, rate_unit: units, for the pages.
         description: what it is, for the pages.
 

@@ -61,6 +61,10 @@ class System(Shown):
         readout: a `Readout` whose units the cost sees instead.
         values: {placement: {parameter: array}} starting values, over attributes of the graph and initial distributions;
             NaN leaves an element to its distribution.
+        start: {group: {coordinate: array}}, where solvers and motions start, over the coordinates' own `start`: one
+            number per node in the order of the graph's nodes, or one for all, of the rate where that is the unknown.
+            {placement: {coordinate: array}} for coordinates inside elements. It picks among several stable states, and
+            keeps nodes apart that must not start in one place. NaN leaves a node to its coordinate's `start`.
         name: used in reports.
 
     Raises:
@@ -86,6 +90,7 @@ class System(Shown):
         cost: sp.Expr | None = None,
         readout: Readout | None = None,
         values: Mapping[str, Mapping[str, Any]] | None = None,
+        start: Mapping[str, Mapping[str, Any]] | None = None,
         name: str = "system",
         description: str = "",
     ):
@@ -101,6 +106,7 @@ class System(Shown):
         self.readout = readout
         self.cost = self._check_cost(cost)
         self.values = self._collect_values(values or {})
+        self.starts = self._collect_starts(start or {})
 
     @classmethod
     def from_graph(cls, graph: nx.Graph, *, nodes=None, edges=None, **options) -> System:
@@ -331,6 +337,30 @@ class System(Shown):
                 "value, or the bounds of the parameter"
             )
 
+    def _collect_starts(self, start) -> dict[str, dict[str, np.ndarray]]:
+        sizes = {group.name: group.size for group in self.topology.groups}
+        sizes |= {p.name: self.count(p) for p in self.placements if p.component.internal}
+        collected: dict[str, dict[str, np.ndarray]] = {}
+        if not isinstance(start, Mapping):
+            raise ModelError(f"start: must be a dict {{group: {{coordinate: numbers}}}}, got {start!r:.60}")
+        for owner, given in start.items():
+            if owner not in sizes:
+                raise ModelError(f"start: {owner!r} is no group; there are {', '.join(map(repr, sizes))}")
+            known = {c.name for c in self.coordinates(owner)}
+            if not isinstance(given, Mapping):
+                raise ModelError(f"start of {owner!r}: must be a dict {{coordinate: numbers}}, got {given!r:.60}")
+            for name, value in given.items():
+                where = f"start of coordinate {name!r} of {owner!r}"
+                if name not in known:
+                    raise ModelError(f"{where}: there is no such coordinate, but {sorted(known)}")
+                numbers = _numbers(value, where)
+                if numbers.shape not in ((), (sizes[owner],)):
+                    raise ModelError(f"{where}: must have shape ({sizes[owner]},), got {numbers.shape}")
+                if np.isinf(numbers).any():
+                    raise ModelError(f"{where}: holds infinite numbers; give finite ones")
+                collected.setdefault(owner, {})[name] = np.broadcast_to(numbers, (sizes[owner],))
+        return collected
+
     # ---- reading -------------------------------------------------------------------------------------------------
 
     def sizes(self, placement: Placement) -> tuple[int, ...]:
@@ -361,6 +391,11 @@ class System(Shown):
                 if placement.group_of(slot.port) == group:
                     found.add(slot.coordinate)
         return tuple(sorted(found, key=lambda c: c.name))
+
+    def start_of(self, owner: str, coordinate: Coordinate) -> np.ndarray | float:
+        """Where an unknown of a group (or inside a placement) starts: a number per node, or one for all."""
+        given = self.starts.get(owner, {}).get(coordinate.name)
+        return coordinate.start if given is None else np.where(np.isnan(given), coordinate.start, given)
 
     def label(self, group: str, index: int):
         """The user's label of a node."""
