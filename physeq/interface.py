@@ -13,6 +13,7 @@ from physeq import report as _report
 from physeq import solve as _solve
 from physeq import summaries as _summaries  # noqa: F401 - what objects show of themselves
 from physeq import symbolic as _symbolic
+from physeq.settings import instance
 from physeq.shown import Shown
 
 
@@ -202,6 +203,9 @@ class System(_symbolic.System):
         Raises:
             ModelError: boundary condition, solver or cost do not fit the motion.
         """
+        boundaries = (_solve.Periodic, _solve.TwoPoint, _solve.InitialValue)
+        instance("trajectories", "boundary", boundary, boundaries, "Periodic(...), TwoPoint(...) or InitialValue(...)")
+        instance("trajectories", "solver", solver, (_solve.TrajectorySolver,), "a solver such as HarmonicBalance(8)")
         found = _compile.trajectory_model(self.motion().layout, boundary, solver, cost, TrajectoryModel)
         assert isinstance(found, TrajectoryModel)
         return found

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import math
+import types
+import typing
+from collections.abc import Mapping
+from enum import Enum
+from functools import cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -68,3 +75,71 @@ def instance(owner: str, name: str, value: Any, kinds: tuple[type, ...], example
     """Refuse an object of another kind, with examples of what to pass."""
     if not isinstance(value, kinds):
         raise ModelError(f"{owner}: {name} must be {examples}, got {value!r}")
+
+
+def check_kinds(strategy: Any) -> None:
+    """Refuse fields of a frozen record that are not of the kind that their annotations say; ranges are not looked at.
+
+    Raises:
+        ModelError: `Owner: field must be ..., got ...`, with the objects that the annotation allows.
+
+    >>> from physeq.solve import FixedPoint
+    >>> check_kinds(FixedPoint(30))
+    """
+    owner: Any = type(strategy)
+    for name, annotation in _annotations(owner).items():
+        value, options = getattr(strategy, name), _options(annotation)
+        if isinstance(value, jax.core.Tracer) or any(_is_kind(value, option) for option in options):
+            continue
+        wanted = ", ".join(dict.fromkeys(_worded(option) for option in options))
+        wanted = " or".join(wanted.rsplit(",", 1))
+        hint = f"; call it: {_call(value)}" if isinstance(value, type) and dataclasses.is_dataclass(value) else ""
+        raise ModelError(f"{owner.__name__}: {name} must be {wanted}, got {value!r}{hint}")
+
+
+@cache
+def _annotations(owner: type) -> dict[str, Any]:
+    """{field: annotation} of the fields that are given; none where a name in them cannot be looked up."""
+    try:
+        hints = typing.get_type_hints(owner)
+    except NameError:  # a class made inside a function, of names that are known there alone
+        return {}
+    return {f.name: hints[f.name] for f in dataclasses.fields(owner) if f.init}
+
+
+def _options(annotation: Any) -> tuple[Any, ...]:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return tuple(option for part in typing.get_args(annotation) for option in _options(part))
+    return (annotation,)
+
+
+def _is_kind(value: Any, option: Any) -> bool:
+    option = typing.get_origin(option) or option
+    if not isinstance(option, type):
+        return True
+    if option is float:
+        scalar = isinstance(value, jax.Array) and value.ndim == 0 and jnp.isrealobj(value)
+        return scalar or (isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value))
+    if option is int:
+        return isinstance(value, Integral) and not isinstance(value, bool)
+    return isinstance(value, option)
+
+
+def _worded(option: Any) -> str:
+    option = typing.get_origin(option) or option
+    plain = {float: "a finite number", int: "a whole number", bool: "True or False", types.NoneType: "None"}
+    if option in plain or issubclass(option, Mapping):
+        return plain.get(option, "a dict")
+    if issubclass(option, Enum):
+        return ", ".join(map(str, option))
+    if not inspect.isabstract(option):
+        return _call(option)
+    examples = [_call(cls) for cls in option.__subclasses__() if not inspect.isabstract(cls)]
+    return f"a {option.__name__} such as {' and '.join(examples[:2])}"
+
+
+def _call(cls: type) -> str:
+    """How an object of a dataclass is made, with what it needs: Newton(), Centered(beta)."""
+    missing = dataclasses.MISSING
+    needed = [f.name for f in dataclasses.fields(cls) if f.init and f.default is missing is f.default_factory]
+    return f"{cls.__name__}({', '.join(needed)})"

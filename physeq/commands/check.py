@@ -70,6 +70,7 @@ def check(
         raise WrongUse("name one system; with --table FILE.md several, or none for all under ./systems")
     (system,) = systems
     if against is not None:
+        _refuse({"--rule": bool(rules), "--plots": plots is not None}, "--against")
         from physeq.commands._cross_check import cross_check
 
         return cross_check(system, precision, seed, as_json)

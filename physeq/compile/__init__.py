@@ -5,6 +5,7 @@ from physeq.compile.action import action_programs as action_programs
 from physeq.compile.action import bilinear_programs as bilinear_programs
 from physeq.compile.action import like_parameters as like_parameters
 from physeq.compile.action import require_action as require_action
+from physeq.compile.compiled import require_compiled as require_compiled
 from physeq.compile.energy import energy as energy
 from physeq.compile.energy import parameter_gradient as parameter_gradient
 from physeq.compile.initialise import sample as sample

@@ -24,10 +24,14 @@ def checked_data(values: Array, what: str) -> Array:
     """
     if 0 in values.shape:
         raise ModelError(f"{what}: shape {values.shape} has no samples; give at least one")
+    _check_finite(values, what, "remove or replace NaN and infinite data")
+    return values
+
+
+def _check_finite(values: Any, what: str, mend: str) -> None:
     if not isinstance(values, jax.core.Tracer) and not np.isfinite(np.asarray(values)).all():
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(np.asarray(values)))[0])
-        raise ModelError(f"{what}: element {at} is {np.asarray(values)[at]}; remove or replace NaN and infinite data")
-    return values
+        raise ModelError(f"{what}: element {at} is {np.asarray(values)[at]}; {mend}")
 
 
 def real_array(values: Any, what: str) -> Array:
@@ -52,7 +56,7 @@ def check_parameters(params: Any, shapes: Mapping[str, Mapping[str, tuple[int, .
     """Compare names and shapes of parameters with those of a model, {placement: {parameter: shape}}.
 
     Raises:
-        ModelError: no dicts, a name that is not known or is missing, an array of another shape.
+        ModelError: no dicts, a name that is not known or is missing, an array of another shape, NaN in concrete ones.
 
     >>> check_parameters({"edges": {"g": np.ones(3)}}, {"edges": {"g": (3,)}})
     """
@@ -64,6 +68,7 @@ def check_parameters(params: Any, shapes: Mapping[str, Mapping[str, tuple[int, .
                 raise ModelError(
                     f"params[{name!r}][{key!r}]: must have shape {shape}, got {jnp.shape(params[name][key])}"
                 )
+            _check_finite(params[name][key], f"params[{name!r}][{key!r}]", "start from model.init_parameters(key)")
 
 
 def _check_names(what: str, given: Any, known: Mapping) -> None:

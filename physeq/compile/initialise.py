@@ -22,8 +22,9 @@ from physeq.symbolic.distributions import (
     TransposeOf,
     Uniform,
 )
+from physeq.symbolic.placing import Placement
 from physeq.symbolic.symbols import Parameter
-from physeq.symbolic.system import Placement, System
+from physeq.symbolic.system import System
 
 
 @singledispatch

@@ -96,7 +96,7 @@ class Model(eqx.Module):
         Raises:
             ModelError: wrong names or shapes, missing inputs, no samples, NaN in concrete data.
         """
-        check_parameters(params, parameter_shapes(self.system))
+        self.check_parameters(params)
         arrays, target = self.check_data(inputs, target)
         shapes = [x.shape[:-1] for x in arrays.values()] + ([target.shape[:-1]] if target is not None else [])
         beta = jnp.asarray(beta)
@@ -152,6 +152,14 @@ class Model(eqx.Module):
             batch=found,
         )
         return dataclasses.replace(problem, bounds=self._bounds(problem))
+
+    def check_parameters(self, params: Params) -> None:
+        """Check names, shapes and, where they are concrete, values.
+
+        Raises:
+            ModelError: a parameter that is missing or not known, of another shape, or not finite.
+        """
+        check_parameters(params, parameter_shapes(self.system))
 
     def check_data(self, inputs: Inputs, target: Array | None = None) -> tuple[dict[str, Array], Array | None]:
         """({name: input array}, target array or None), checked.

@@ -96,7 +96,7 @@ class TrajectoryModel(eqx.Module):
         Raises:
             ModelError: wrong names or shapes, missing inputs, no samples, NaN in concrete data.
         """
-        check_parameters(params, parameter_shapes(self.system))
+        self.check_parameters(params)
         arrays, target = self.check_data(inputs, target)
         times, weights = self.solver.grid(self.boundary)
         leaves = jax.tree.leaves(params)
@@ -128,6 +128,14 @@ class TrajectoryModel(eqx.Module):
             jnp.broadcast_to(beta, (count,)) if batch else beta,
             tuple(batch),
         )
+
+    def check_parameters(self, params: Mapping) -> None:
+        """Check names, shapes and, where they are concrete, values.
+
+        Raises:
+            ModelError: a parameter that is missing or not known, of another shape, or not finite.
+        """
+        check_parameters(params, parameter_shapes(self.system))
 
     def check_data(self, inputs: Inputs, target: Array | None = None) -> tuple[dict[str, Array], Array | None]:
         """({name: input series}, target series or None), checked.

@@ -30,7 +30,7 @@ from physeq.learn.rule import (
     require_fixed_bounds,
 )
 from physeq.names import name_of
-from physeq.settings import finite, instance
+from physeq.settings import finite
 from physeq.solve import FixedPoint
 from physeq.solve.finder import Finder
 from physeq.solve.result import State, outcome_of
@@ -54,20 +54,19 @@ class ContinualRule(LearningRule):
 
     rates: Mapping[str, float] = field(default_factory=dict)
     default: float | None = None
+    # Weights move once per step along one nudged phase.
     nudging: OneSided | RandomSign = field(default_factory=lambda: OneSided(0.1))
     free: Finder = field(default_factory=lambda: FixedPoint(100))
     nudged: Finder | None = None
 
     def __post_init__(self):
+        super().__post_init__()
         owner = type(self).__name__
-        instance(owner, "rates", self.rates, (Mapping,), "{placement or parameter: η}, with default= for the others")
         object.__setattr__(self, "rates", RateTable(self.rates))
         for name, rate in self.rates.items():
             finite(owner, f"the rate of {name!r} (trainable=False in its declaration keeps a parameter)", rate, above=0)
         if self.default is not None:
             finite(owner, "default", self.default, above=0)
-        # Weights move once per step along one nudged phase.
-        instance(owner, "nudging", self.nudging, (OneSided, RandomSign), "OneSided(beta) or RandomSign(beta)")
 
     @property
     def objective(self) -> Objective:

@@ -15,7 +15,7 @@ from physeq.compile import force_parameter_gradient
 from physeq.compile.telescope import response_products
 from physeq.learn.continual import ContinualRule
 from physeq.learn.rule import Contrasted, Params
-from physeq.learn.vector_field_ep import ForceResponse, VectorFieldEP, Weighting, check_weighting
+from physeq.learn.vector_field_ep import ForceResponse, VectorFieldEP, Weighting
 from physeq.solve.result import State
 
 
@@ -41,10 +41,6 @@ class ContinualVectorFieldEP(ContinualRule):
     """
 
     weighting: Weighting = field(default_factory=ForceResponse)
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_weighting("ContinualVectorFieldEP", self.weighting)
 
     @property
     def contrasted(self) -> Contrasted:

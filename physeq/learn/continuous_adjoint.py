@@ -13,7 +13,9 @@ from physeq.learn.trajectory_rule import TrajectoryRule, mean_over_batch, trajec
 
 @dataclass(frozen=True)
 class ContinuousAdjoint(TrajectoryRule):
-    """dJ/dθ = ∂J/∂θ − ∫λ·∂R/∂θ dt, with the adjoint equation −d/dt(Mᵀλ) = (∂f/∂y)ᵀ λ − ∂ℓ/∂y solved on the same grid.
+    """dJ/dθ = ∂J/∂θ − ∫λ·∂R/∂θ dt, R = M ẏ − f, with the adjoint equation −d/dt(Mᵀλ) = (∂f/∂y)ᵀ λ + ∂ℓ/∂y.
+
+    The adjoint equation is solved on the grid of the motion.
 
     For periodic and two-point conditions by the transposed matrix of Newton's last step, for `Leapfrog` backwards in
     time along the motion run in reverse. ∂R/∂θ is JAX's derivative of the equations, so this is independent of the

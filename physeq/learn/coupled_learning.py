@@ -56,6 +56,7 @@ class CoupledLearning(LearningRule):
 
     def __post_init__(self):
         finite("CoupledLearning", "eta", self.eta, above=0, most=1)
+        super().__post_init__()
 
     @property
     def objective(self) -> Objective:

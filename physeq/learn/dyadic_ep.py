@@ -53,6 +53,7 @@ class DyadicEP(LearningRule):
 
     def __post_init__(self):
         finite("DyadicEP", "beta", self.beta, nonzero=True)
+        super().__post_init__()
 
     @property
     def contrasted(self) -> Contrasted:

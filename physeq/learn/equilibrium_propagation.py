@@ -23,7 +23,7 @@ from physeq.learn.rule import (
     require_cost,
     require_energy,
 )
-from physeq.settings import finite, instance
+from physeq.settings import finite
 from physeq.solve import default_finder
 from physeq.solve.finder import Finder
 from physeq.solve.result import State
@@ -104,13 +104,6 @@ class RandomSign:
 Nudging = OneSided | Centered | RandomSign
 
 
-def check_nudging(rule: str, nudging: Any) -> None:
-    """Refuse what is no nudging."""
-    instance(
-        rule, "nudging", nudging, (OneSided, Centered, RandomSign), "Centered(beta), OneSided(beta) or RandomSign(beta)"
-    )
-
-
 @dataclass(frozen=True)
 class EquilibriumPropagation(LearningRule):
     """dL/dθ ≈ Σ_phases w ∂F/∂θ(s^β), F = E + βC: (1/β)[∂F/∂θ(s^β) − ∂F/∂θ(s⁰)], or (1/2β)[… s^{+β} − … s^{−β}].
@@ -131,9 +124,6 @@ class EquilibriumPropagation(LearningRule):
     nudging: Nudging = field(default_factory=lambda: Centered(0.01))
     free: Finder | None = None
     nudged: Finder | None = None
-
-    def __post_init__(self):
-        check_nudging("EquilibriumPropagation", self.nudging)
 
     @property
     def objective(self) -> Objective:

@@ -18,6 +18,7 @@ from physeq.learn.procedure import CLOSING, UPDATE, Step, for_each_sample
 from physeq.learn.rule import GradientInfo, LearningRule, Objective, Params, Phase, require_cost
 from physeq.learn.steps_in_time import steps_in_time
 from physeq.learn.trajectory_rule import trajectory_info
+from physeq.settings import finite, whole
 from physeq.solve import FixedPoint, Leapfrog, Minimise, Newton, NodeDescent, default_finder
 from physeq.solve.finder import Finder
 from physeq.solve.implicit import adjoint, pin
@@ -29,6 +30,13 @@ _OF_HELD_OUTPUTS = (Objective.STIFFNESS_WEIGHTED_COST, Objective.CONTRASTIVE_FUN
 
 def _finder(finder: Finder | None, model: Any) -> Finder:
     return default_finder(model) if finder is None else finder
+
+
+def _check_finder(rule: LearningRule, finder: Finder, model: Any) -> None:
+    """Refuse a finder that does not fit the model, or whose states have no derivative that holds for the next draw."""
+    if finder.noise is not None:
+        raise ModelError(f"{type(rule).__name__} takes no finder with noise, got {finder!r}; leave its noise out")
+    finder.check(model)
 
 
 def _info(problem: Any, free: State, residual, steps, outcome) -> GradientInfo:
@@ -88,7 +96,7 @@ class ImplicitDifferentiation(LearningRule):
             )
         if self.weighting in _OF_HELD_OUTPUTS:
             require_outputs_to_hold(model, f"ImplicitDifferentiation of the {self.weighting.value}")
-        _finder(self.finder, model).check(model)
+        _check_finder(self, _finder(self.finder, model), model)
 
     def estimate(self, model, params, inputs, target, *, key=None, start=None) -> tuple[Params, GradientInfo]:
         finder = _finder(self.finder, model)
@@ -177,10 +185,9 @@ class BackpropagationThroughTime(LearningRule):
         if not self.finder.unrolled:
             raise ModelError(
                 "BackpropagationThroughTime needs a finder with a fixed number of steps, such as FixedPoint(30) "
-                "without "
-                f"a tolerance; got {self.finder!r}"
+                f"without a tolerance; got {self.finder!r}"
             )
-        self.finder.check(model)
+        _check_finder(self, self.finder, model)
 
     def _check_trajectories(self, model: TrajectoryModel) -> None:
         if model.cost is None:
@@ -253,6 +260,10 @@ class FiniteDifferences(LearningRule):
     of: Objective = Objective.COST
 
     def __post_init__(self):
+        super().__post_init__()
+        whole("FiniteDifferences", "chunk", self.chunk, 1)
+        if self.step is not None:
+            finite("FiniteDifferences", "step", self.step, above=0)
         if self.of not in (Objective.COST, Objective.CONTRASTIVE_FUNCTION):
             raise ModelError(
                 f"FiniteDifferences: of must be Objective.COST or Objective.CONTRASTIVE_FUNCTION, got {self.of}: its "
@@ -270,7 +281,7 @@ class FiniteDifferences(LearningRule):
         require_cost(model, "FiniteDifferences")
         if self.of in _OF_HELD_OUTPUTS:
             require_outputs_to_hold(model, f"FiniteDifferences of the {self.of.value}")
-        _finder(self.finder, model).check(model)
+        _check_finder(self, _finder(self.finder, model), model)
 
     def prediction_finder(self, model: Any) -> Finder:
         return _finder(self.finder, model)

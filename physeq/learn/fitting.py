@@ -14,6 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
+from physeq.compile import require_compiled
 from physeq.data import Dataset
 from physeq.errors import ModelError
 from physeq.learn.basin import BasinCheck
@@ -25,7 +26,7 @@ from physeq.learn.rule import LearningRule, Params
 from physeq.learn.training import TrainingRun, TrainingState, check_basin, evaluation_key, member, stack
 from physeq.learn.training_data import training_data
 from physeq.names import name_of
-from physeq.settings import instance
+from physeq.settings import instance, whole
 from physeq.shown import Shown
 from physeq.solve.finder import Finder
 
@@ -170,8 +171,9 @@ def _train(
     model, rule, data, optimizer, epochs, batch_size, seeds, params, folder, resume, basin, evaluation, progress,
     stop=None,
 ) -> list[Fit]:  # fmt: skip
-    if epochs < 0 or batch_size < 1:
-        raise ModelError(f"fit: epochs must be ≥ 0 and batch_size ≥ 1, got {epochs} and {batch_size}")
+    whole("fit", "epochs", epochs, 0)
+    whole("fit", "batch_size", batch_size, 1)
+    require_compiled("fit", model)
     instance("fit", "rule", rule, (LearningRule,), "a rule such as EquilibriumPropagation()")
     rule.check(model)
     many = len(seeds) > 1
@@ -190,6 +192,10 @@ def _train(
             f"fit: {name} has learning rates of its own, which act inside the phase; leave the optimizer out"
             if rule.moves_weights
             else f"fit: {name} estimates a gradient; pass optimizer=, such as optax.sgd(0.1)"
+        )
+    if not (optimizer is None or isinstance(optimizer, Rates) or hasattr(optimizer, "update")):
+        raise ModelError(
+            f"fit: optimizer must be an optax optimiser such as optax.adam(0.05), or Rates(...), got {optimizer!r}"
         )
     if isinstance(optimizer, Rates):
         optimizer = optimizer.build(model, steps)

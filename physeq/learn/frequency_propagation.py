@@ -77,6 +77,7 @@ class FrequencyPropagation(LearningRule):
     order = 2
 
     def __post_init__(self):
+        super().__post_init__()
         if self.dynamics is not None and self.nudged is not None:
             raise ModelError(
                 "FrequencyPropagation: nudged is not used with dynamics, which move the state; leave it out"

@@ -66,6 +66,7 @@ class HolomorphicEP(LearningRule):
     def __post_init__(self):
         whole("HolomorphicEP", "points", self.points, 2, " (2 is centered EP)")
         finite("HolomorphicEP", "the radius", self.radius, above=0)
+        super().__post_init__()
 
     @property
     def objective(self) -> Objective:

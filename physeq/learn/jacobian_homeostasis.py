@@ -16,7 +16,7 @@ from physeq.learn.antisymmetry import antisymmetry_penalty
 from physeq.learn.procedure import UPDATE, Step
 from physeq.learn.rule import Contrasted, GradientInfo, LearningRule, Objective, Params, Phase
 from physeq.learn.vector_field_ep import VectorFieldEP
-from physeq.settings import finite, instance, whole
+from physeq.settings import finite, whole
 from physeq.solve.finder import Finder
 
 
@@ -44,9 +44,9 @@ class JacobianHomeostasis(LearningRule):
     samples: int = 1
 
     def __post_init__(self):
-        instance("JacobianHomeostasis", "rule", self.rule, (LearningRule,), "a rule such as VectorFieldEP()")
         finite("JacobianHomeostasis", "strength", self.strength, least=0)
         whole("JacobianHomeostasis", "samples", self.samples, 1)
+        super().__post_init__()
         if self.rule.moves_weights:
             raise ModelError(
                 f"JacobianHomeostasis adds to a gradient, and {type(self.rule).__name__} moves the weights itself; "

@@ -94,8 +94,8 @@ class LagrangianEP(TrajectoryRule):
     accept_boundary_term: bool = False
 
     def __post_init__(self):
-        if not (isinstance(self.continuation, int) and self.continuation >= 1):
-            raise ModelError(f"LagrangianEP: continuation must be a whole number above 0, got {self.continuation!r}")
+        whole("LagrangianEP", "continuation", self.continuation, 1)
+        super().__post_init__()
 
     def phases(self) -> tuple[Phase, ...]:
         return self.nudging.phases()

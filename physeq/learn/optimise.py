@@ -9,6 +9,7 @@ from typing import Any
 import optax
 
 from physeq.errors import ModelError
+from physeq.settings import finite
 
 
 class RateTable(dict[str, float]):
@@ -53,6 +54,9 @@ class Rates:
         decay: factor per epoch.
         make: optax optimiser of one rate or schedule.
 
+    Raises:
+        ModelError: a rate below 0, which would climb the cost, or a decay that is not above 0.
+
     >>> Rates({"input->hidden": 0.08, "hidden->output": 0.04}, default=0.04).decay
     1.0
     """
@@ -61,6 +65,15 @@ class Rates:
     default: float | None = None
     decay: float = 1.0
     make: Callable[..., optax.GradientTransformation] = optax.sgd
+
+    def __post_init__(self):
+        if not isinstance(self.rates, Mapping):
+            raise ModelError(f"Rates: rates must be {{placement or parameter: rate}}, got {self.rates!r}")
+        for name, rate in self.rates.items():
+            finite("Rates", f"the rate of {name!r}", rate, least=0)
+        if self.default is not None:
+            finite("Rates", "default", self.default, least=0)
+        finite("Rates", "decay", self.decay, above=0)
 
     def build(self, model: Any, steps_per_epoch: int) -> optax.GradientTransformation:
         """The optax optimiser for a model's parameters.

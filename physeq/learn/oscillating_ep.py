@@ -77,6 +77,7 @@ class OscillatingEP(LearningRule):
     def __post_init__(self):
         for name, least in (("points", 2), ("periods", 1), ("steps", 1), ("discard", 0)):
             whole("OscillatingEP", name, getattr(self, name), least)
+        super().__post_init__()
         if self.discard >= self.periods:
             raise ModelError(
                 f"OscillatingEP: discard = {self.discard} leaves none of {self.periods} periods; raise periods"

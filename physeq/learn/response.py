@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from physeq.compile import force_parameter_gradient
 from physeq.errors import ModelError
-from physeq.learn.equilibrium_propagation import Centered, Nudging, check_nudging
+from physeq.learn.equilibrium_propagation import Centered, Nudging
 from physeq.learn.phases import Phases, phase_info, run_phases
 from physeq.learn.rule import (
     Contrasted,
@@ -41,9 +41,6 @@ class ResponseRule(LearningRule):
     nudging: Nudging = field(default_factory=lambda: Centered(0.01))
     free: Finder | None = None
     nudged: Finder | None = None
-
-    def __post_init__(self):
-        check_nudging(type(self).__name__, self.nudging)
 
     @property
     def contrasted(self) -> Contrasted:

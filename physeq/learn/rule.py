@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from physeq.compile import TrajectoryModel
+from physeq.compile import TrajectoryModel, require_compiled
 from physeq.errors import ModelError
 from physeq.learn.procedure import Step, of_contrast, of_response
+from physeq.settings import check_kinds
 from physeq.solve.continuation import Continuation
 from physeq.solve.equilibrium import default_finder
 from physeq.solve.finder import Finder
@@ -89,7 +90,13 @@ class GradientInfo(eqx.Module):
 
 @dataclass(frozen=True)
 class LearningRule(ABC):
-    """Base class of gradient estimators. A subclass is a frozen record with `check`, `phases` and `estimate`."""
+    """Base class of gradient estimators. A subclass is a frozen record with `check`, `phases` and `estimate`.
+
+    Fields are checked against their annotations; a `__post_init__` of your own checks ranges and calls this one.
+    """
+
+    def __post_init__(self):
+        check_kinds(self)
 
     @property
     def objective(self) -> Objective:
@@ -178,6 +185,7 @@ class LearningRule(ABC):
         start = start.state if isinstance(start, Equilibrium) else start
         # Values can be checked only here: under jit they are not known.
         inputs, target = model.check_data(inputs, target)
+        model.check_parameters(params)
         gradients, info = _jitted(self, model, params, inputs, target, key, start)
         if throw:
             self.raise_if_failed(info)
@@ -210,6 +218,7 @@ def _jitted(rule, model, params, inputs, target, key, start):
 
 def require_cost(model: Any, rule: str) -> None:
     """Refuse a model without a cost, and one of trajectories, which rules of equilibria do not fit."""
+    require_compiled(rule, model)
     if isinstance(model, TrajectoryModel):
         raise ModelError(
             f"{rule} learns equilibria, and this is a model of trajectories; use LagrangianEP, HamiltonianEcho, "

@@ -46,6 +46,7 @@ class TimeReversedNudge(TrajectoryRule):
 
     def __post_init__(self):
         finite("TimeReversedNudge", "strength", self.strength, nonzero=True)
+        super().__post_init__()
 
     @property
     def contrasted(self) -> Contrasted:

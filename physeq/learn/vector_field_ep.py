@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from physeq.learn.procedure import Step, of_response
 from physeq.learn.response import ResponseRule
 from physeq.learn.rule import Objective, outside_objective
-from physeq.settings import instance
 from physeq.solve.result import State
 
 
@@ -68,11 +67,6 @@ class MapResponse:
 Weighting = ForceResponse | MapResponse
 
 
-def check_weighting(rule: str, weighting: Any) -> None:
-    """Refuse what is no weighting of responses."""
-    instance(rule, "weighting", weighting, (ForceResponse, MapResponse), "ForceResponse() or MapResponse()")
-
-
 @dataclass(frozen=True)
 class VectorFieldEP(ResponseRule):
     """dL/dθ ≈ ∂C/∂θ − (1/β)(∂f/∂θ)ᵀ(s^β − s⁰), or with (s^{+β} − s^{−β})/2β; ∂f/∂θ at the free state.
@@ -94,10 +88,6 @@ class VectorFieldEP(ResponseRule):
     """
 
     weighting: Weighting = field(default_factory=ForceResponse)
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_weighting("VectorFieldEP", self.weighting)
 
     @property
     def objective(self) -> Objective:

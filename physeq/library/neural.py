@@ -103,7 +103,7 @@ def unit(activation: Activation = tanh, initial: Initial = None, *, time_constan
         potential=s**2 / 2 - _bias(initial) * activation.function(s),
         dissipation=_friction(time_constant),
         bounds=_bounds(activation),
-        description=f"leaky unit, {activation.name} activation",
+        description=f"energy-based unit, {activation.name} activation",
     )
 
 
@@ -195,8 +195,8 @@ def hopfield_synapse(activation: Activation = tanh, initial: Initial = None) -> 
     """A symmetric synapse between leaky units: the forces w ρ(s_target) on the source and w ρ(s_source) on the target.
 
     With these the network decreases Hopfield's energy −½ Σ w_ij ρ_i ρ_j + Σ (∫ρ⁻¹ − b_i ρ_i) of the outputs
-    ρ_i = ρ(s_i): a gradient flow of the potentials in the metric ρ′. `synapse` has the same equilibria and follows the
-    gradient itself.
+    ρ_i = ρ(s_i): a gradient flow of the potentials in the metric ρ′. `prototypical_unit(ρ)` with `prototypical_synapse`
+    has the same equilibria in ρ_i and follows the gradient itself.
 
     Args:
         activation: ρ.

@@ -10,8 +10,9 @@ import numpy as np
 
 from physeq.errors import ModelError
 from physeq.symbolic import Constant, Feed
+from physeq.symbolic.placing import Placement
 from physeq.symbolic.symbols import Parameter
-from physeq.symbolic.system import Input, Placement, System
+from physeq.symbolic.system import Input, System
 
 
 class Values:

@@ -20,7 +20,8 @@ from physeq.netlist._values import Values
 from physeq.netlist._waveforms import waveform_text
 from physeq.netlist.records import Analysis
 from physeq.symbolic import Clamp, Component, Drive, Feed
-from physeq.symbolic.system import Placement, System
+from physeq.symbolic.placing import Placement
+from physeq.symbolic.system import System
 
 
 def to_netlist(

@@ -13,9 +13,9 @@ from physeq.report._naming import Names
 from physeq.report._operators import Bracket, PageOperator, Written, sum_over
 from physeq.report.notation import latex
 from physeq.symbolic.component import Slot
+from physeq.symbolic.placing import Placement
 from physeq.symbolic.reduction import NodeClass, Variable, touched
 from physeq.symbolic.symbols import StateSymbol
-from physeq.symbolic.system import Placement
 
 _BRACKET_WIDTH = 50.0  # in glyphs, beside a left side and a label
 

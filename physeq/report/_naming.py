@@ -19,6 +19,7 @@ from physeq.report.document import Text
 from physeq.symbolic.component import Slot
 from physeq.symbolic.derivation import Derivation
 from physeq.symbolic.functions import clip, sigmoid, softplus
+from physeq.symbolic.placing import Placement
 from physeq.symbolic.symbols import (
     Coordinate,
     LocalSymbol,
@@ -31,7 +32,6 @@ from physeq.symbolic.symbols import (
     local_symbol,
     time,
 )
-from physeq.symbolic.system import Placement
 
 _FUNCTIONS: dict[type, str] = {
     sigmoid: "logistic function of its argument, 1/(1 + exp(−x))",

@@ -12,8 +12,8 @@ import sympy as sp
 from physeq.graph import Dense
 from physeq.symbolic.component import Component
 from physeq.symbolic.place import Clamp, Drive, Feed
+from physeq.symbolic.placing import Placement
 from physeq.symbolic.symbols import StateSymbol
-from physeq.symbolic.system import Placement
 
 Node = tuple[str, int]  # group and number in it
 

@@ -6,7 +6,7 @@ from physeq.graph import Dense, OneToOne, Sparse
 from physeq.report._network_parts import Direction, Kind, Node, Parts
 from physeq.report._words import counted
 from physeq.report.drawing import shortened
-from physeq.symbolic.system import Placement
+from physeq.symbolic.placing import Placement
 
 _NAMED = 8  # nodes; of more, only the number is said
 

@@ -16,8 +16,8 @@ from physeq.report._rule_phases import loss, rate
 from physeq.report._rule_updates import described, page_parameter, trained
 from physeq.report._words import shown_name
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section
+from physeq.symbolic.placing import Placement
 from physeq.symbolic.symbols import Parameter
-from physeq.symbolic.system import Placement
 
 
 def homeostasis(names: Names, rule: Any, title: str, inner: list[Block]) -> list[Block]:

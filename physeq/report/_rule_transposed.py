@@ -23,8 +23,8 @@ from physeq.report._steady import cost_symbol, free_nodes, nudge_symbol
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section, Table
 from physeq.symbolic.component import Slot
 from physeq.symbolic.forms import PlacementForm, derivative, is_zero
+from physeq.symbolic.placing import Placement
 from physeq.symbolic.reduction import Variable
-from physeq.symbolic.system import Placement
 
 
 def defect(form: PlacementForm, a: Slot, b: Slot) -> sp.Expr:

@@ -18,8 +18,9 @@ from physeq.report.network_drawing import is_small, network_drawing
 from physeq.symbolic.component import Component
 from physeq.symbolic.distributions import Constant, Distribution
 from physeq.symbolic.place import Clamp, Drive, NodeSet
+from physeq.symbolic.placing import Placement
 from physeq.symbolic.symbols import Parameter, StateSymbol
-from physeq.symbolic.system import Placement, System
+from physeq.symbolic.system import System
 
 
 def system_section(names: Names) -> Section:

@@ -26,7 +26,7 @@ from physeq.report.drawing import (
     shortened,
     text_width,
 )
-from physeq.symbolic.system import Placement
+from physeq.symbolic.placing import Placement
 
 _NAME, _WORDS, _LONGEST = 12.5, 10.0, 34
 _LINE, _MARGIN, _SYMBOL = 15.0, 11.0, 22.0

@@ -43,6 +43,7 @@ class Collocation(AllAtOnce):
         for name in ("intervals", "points"):
             if not (isinstance(value := getattr(self, name), int) and value >= 1):
                 raise ModelError(f"Collocation: {name} must be a whole number above 0, got {value!r}")
+        super().__post_init__()
 
     def _tableau(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(a, b, c) of the Gauss method with s points."""

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from physeq.settings import instance, whole
+from physeq.settings import whole
 from physeq.solve.finder import Finder
 from physeq.solve.newton import Newton
 from physeq.solve.result import Outcome, State
@@ -37,7 +37,7 @@ class Continuation(Finder):
 
     def __post_init__(self):
         whole("Continuation", "steps", self.steps, 1)
-        instance("Continuation", "finder", self.finder, (Finder,), "a finder such as Newton()")
+        super().__post_init__()
 
     @property
     def noise(self) -> Any:

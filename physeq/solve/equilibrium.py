@@ -9,6 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from physeq.compile import require_compiled
 from physeq.errors import ModelError
 from physeq.solve.finder import Finder
 from physeq.solve.fixed_point import FixedPoint
@@ -86,12 +87,14 @@ def equilibrium(
     >>> float(equilibrium(model, model.init_parameters(jax.random.key(0)))["nodes"]["s"][0])
     0.5
     """
+    require_compiled("equilibrium", model)
     finder = default_finder(model) if finder is None else finder
     if not isinstance(finder, Finder):
         raise ModelError(f"finder must be a Finder such as Minimise() or FixedPoint(30), got {finder!r}")
     finder.check(model)
     # Values can be checked only here; numbers become arrays, so that another β compiles nothing anew.
     inputs, target = model.check_data(inputs, target)
+    model.check_parameters(params)
     if isinstance(beta, int | float):
         beta = jnp.asarray(beta, jnp.result_type(float))
     elif isinstance(beta, complex):

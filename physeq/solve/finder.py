@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from physeq.errors import ModelError
+from physeq.settings import check_kinds
 from physeq.solve.result import State
 
 
@@ -22,8 +23,12 @@ class Finder(ABC):
     """Base class of equilibrium finders: frozen settings, two functions.
 
     To write your own, subclass it: `check` refuses what it cannot solve, `find` solves. A finder that takes a fixed
-    number of steps tells it as `budget`; backpropagation through time goes through it.
+    number of steps tells it as `budget`; backpropagation through time goes through it. Fields are checked against their
+    annotations; a `__post_init__` of your own checks ranges and calls this one.
     """
+
+    def __post_init__(self):
+        check_kinds(self)
 
     def stepper(self, problem: Any) -> Callable[[State], State] | None:
         """The map old free state → new that the finder iterates, for finders that are one; None otherwise.

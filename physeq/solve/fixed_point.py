@@ -68,6 +68,7 @@ class FixedPoint(Finder):
 
     def __post_init__(self):
         check_budget(self, self.tolerance)
+        super().__post_init__()
 
     @property
     def budget(self) -> int | None:

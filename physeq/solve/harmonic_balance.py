@@ -34,6 +34,7 @@ class HarmonicBalance(AllAtOnce):
     def __post_init__(self):
         if not (isinstance(self.harmonics, int) and self.harmonics >= 1):
             raise ModelError(f"HarmonicBalance: harmonics must be a whole number above 0, got {self.harmonics!r}")
+        super().__post_init__()
 
     @property
     def points(self) -> int:

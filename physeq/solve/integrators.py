@@ -1,4 +1,4 @@
-"""Integrators by name, for the command line and experiment files."""
+"""Integrators by name, for the command line and `Simulation`."""
 
 from __future__ import annotations
 

@@ -40,6 +40,7 @@ class Langevin(Finder):
     noise: GaussianNoise = GaussianNoise(0.1)  # noqa: RUF009 - frozen; without a default it would be the base's property
 
     def __post_init__(self):
+        super().__post_init__()
         if not (math.isfinite(self.duration) and 0 < self.dt <= self.duration):
             raise ModelError(
                 f"Langevin: needs 0 < dt ≤ duration < ∞, got dt = {self.dt!r} and duration = {self.duration!r}"

@@ -163,6 +163,7 @@ class Leapfrog(TrajectorySolver):
     def __post_init__(self):
         if not (isinstance(self.steps, int) and self.steps >= 1):
             raise ModelError(f"Leapfrog: steps must be a whole number above 0, got {self.steps!r}")
+        super().__post_init__()
 
     def grid(self, boundary: Any) -> tuple[Array, Array]:
         step = jnp.asarray(boundary.duration / self.steps, jnp.result_type(float))

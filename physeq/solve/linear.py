@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from physeq.compile.jacobian import sparse_hessian
 from physeq.errors import ModelError
+from physeq.settings import check_tolerance, whole
 from physeq.solve import klu
 from physeq.solve.dense import dense_solve
 from physeq.solve.finder import (
@@ -80,6 +81,11 @@ class ConjugateGradients:
 
     tolerance: float | None = None
     steps: int | None = None
+
+    def __post_init__(self):
+        check_tolerance("ConjugateGradients", self.tolerance)
+        if self.steps is not None:
+            whole("ConjugateGradients", "steps", self.steps, 1)
 
     def check(self, model: Any) -> None:
         """Refuse systems without an energy: their matrix is not symmetric."""
@@ -153,6 +159,10 @@ class LinearSolve(Finder):
 
     method: DenseDirect | ConjugateGradients | SparseDirect = field(default_factory=DenseDirect)
     tolerance: float | None = None
+
+    def __post_init__(self):
+        check_tolerance("LinearSolve", self.tolerance)
+        super().__post_init__()
 
     def check(self, model: Any) -> None:
         structure = model.derivation.structure

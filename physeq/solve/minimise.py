@@ -11,6 +11,7 @@ import optimistix as optx
 from jaxtyping import Array
 
 from physeq.compile import energy
+from physeq.settings import finite, whole
 from physeq.solve.dense import positive_definite
 from physeq.solve.finder import Finder, flatten, held_mask, per_sample, refuse_bounds, require_energy, unflatten
 from physeq.solve.newton import Newton
@@ -22,6 +23,9 @@ class LBFGS:
     """Limited-memory BFGS of optimistix; `memory` pairs are kept."""
 
     memory: int = 10
+
+    def __post_init__(self):
+        whole("LBFGS", "memory", self.memory, 1)
 
     def solver(self, tolerance: float) -> optx.AbstractMinimiser:
         """The optimistix solver at a tolerance."""
@@ -57,6 +61,11 @@ class Minimise(Finder):
     steps: int = 400
     tolerance: float = 1e-4
     polish: Newton = field(default_factory=Newton)
+
+    def __post_init__(self):
+        whole("Minimise", "steps", self.steps, 1)
+        finite("Minimise", "tolerance", self.tolerance, above=0)
+        super().__post_init__()
 
     def check(self, model: Any) -> None:
         require_energy(model, "Minimise")

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from physeq.settings import check_tolerance, whole
 from physeq.solve.dense import dense_solve
 from physeq.solve.finder import Finder, default_tolerance, entries, flatten, held_mask, per_sample, unflatten
 from physeq.solve.result import State, outcome_of
@@ -32,6 +33,11 @@ class Newton(Finder):
 
     steps: int = 60
     tolerance: float | None = None
+
+    def __post_init__(self):
+        whole("Newton", "steps", self.steps, 1)
+        check_tolerance("Newton", self.tolerance)
+        super().__post_init__()
 
     def check(self, model: Any) -> None:
         """Every compiled model has forces: nothing to refuse."""

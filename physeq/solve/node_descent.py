@@ -48,6 +48,7 @@ class NodeDescent(Finder):
         whole("NodeDescent", "sweeps", self.sweeps, 1)
         whole("NodeDescent", "newton_steps", self.newton_steps, 1)
         check_tolerance("NodeDescent", self.tolerance)
+        super().__post_init__()
 
     @property
     def budget(self) -> int | None:

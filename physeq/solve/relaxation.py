@@ -13,7 +13,7 @@ import optimistix as optx
 from jaxtyping import Array
 
 from physeq.errors import ModelError
-from physeq.settings import finite
+from physeq.settings import finite, whole
 from physeq.solve.dynamics import check_dynamics, velocity
 from physeq.solve.finder import Finder, largest_change, per_sample, residual_of
 from physeq.solve.loop import iterate
@@ -60,6 +60,12 @@ class Relaxation(Finder):
     atol: float = 1e-7
     method: Explicit | Implicit = field(default_factory=Explicit)
     max_steps: int = 100_000
+
+    def __post_init__(self):
+        for name in ("duration", "tolerance", "rtol", "atol"):
+            finite("Relaxation", name, getattr(self, name), above=0)
+        whole("Relaxation", "max_steps", self.max_steps, 1)
+        super().__post_init__()
 
     def check(self, model: Any) -> None:
         check_dynamics(model, "Relaxation")
@@ -128,6 +134,7 @@ class EulerSteps(Finder):
     def __post_init__(self):
         finite("EulerSteps", "dt", self.dt, above=0)
         check_budget(self, self.tolerance)
+        super().__post_init__()
 
     @property
     def budget(self) -> int | None:

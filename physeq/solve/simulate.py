@@ -17,6 +17,7 @@ from jaxtyping import Array
 from physeq.compile.motion import BoundMotion, Motion
 from physeq.compile.motion_observe import observe, quantity
 from physeq.errors import ModelError, SolveError
+from physeq.settings import finite
 from physeq.solve.linear_backend import LinearBackend
 from physeq.solve.motion_route import Route, route_of
 from physeq.solve.rest import SparseNewton, consistent, rates, steady
@@ -94,9 +95,9 @@ def simulate(
         start: starting values by group and key; `OperatingPoint()`; or a whole vector y. By default the declared
             starts. What is given keeps its differential part; algebraic unknowns are solved for (a consistent start).
         solver: `Rodas5P()`, any diffrax solver of ordinary differential equations (algebraic unknowns are then solved
-            for inside the field), or a symplectic solver (`StormerVerlet()`, `ImplicitMidpoint()`, ...), which needs a
-            Hamiltonian form and a `step`. By default `Rodas5P()` for circuits and everything with nonlinear algebraic
-            equations, `diffrax.Dopri8()` elsewhere.
+            for inside the field), or a symplectic one with a `step`: `StormerVerlet()` or `BlanesMoan()` where
+            H = T(p) + V(q), `ImplicitMidpoint()` or `GaussLegendre()` for any motion. By default `Rodas5P()` for
+            circuits and everything with nonlinear algebraic equations, `diffrax.Dopri8()` elsewhere.
         rtol, atol: tolerances of adaptive steps. By default atol is rtol·1e-6 for unknowns that move by themselves (at
             least 1e-14, in single precision 1e-8) and rtol·1e-3 for those that follow from algebraic equations.
         step: a constant step instead of adaptive ones.
@@ -119,7 +120,8 @@ def simulate(
         throw: raise where the integrator or the start fails (outside jit).
 
     Raises:
-        ModelError: a start that contradicts a constraint, a solver that cannot take this system.
+        ModelError: a start that contradicts a constraint, a solver that cannot take this system, times outside the
+            interval, tolerances or steps that are not positive.
         SolveError: no consistent start, or the integrator gave up; with the remedy.
 
     >>> import jax, physeq as pq
@@ -131,8 +133,7 @@ def simulate(
     >>> round(float(end["1.x"][-1]), 3)
     -1.0
     """
-    if not float(t1) > float(t0):
-        raise ModelError(f"simulate: t1 must be after t0, got t0 = {t0} and t1 = {t1}")
+    _check_options(t0, t1, ts, start, solver, rtol=rtol, atol=atol, step=step, first_step=first_step, max_step=max_step)
     bound = motion.bind(params, inputs)
     dtype = jnp.result_type(float, *(x.dtype for x in jax.tree.leaves(bound.params)))
     begin, end = jnp.asarray(t0, dtype), jnp.asarray(t1, dtype)
@@ -182,6 +183,28 @@ def simulate(
         dense=_Interpolation(route, bound, y0, raw.interpolation) if dense else None,
         event=raw.event_mask,
     )
+
+
+def _check_options(t0: float, t1: float, ts: Any, start: Any, solver: Any, **positive: Any) -> None:
+    if not float(t1) > float(t0):
+        raise ModelError(f"simulate: t1 must be after t0, got t0 = {t0} and t1 = {t1}")
+    for name, value in positive.items():
+        if value is not None:
+            finite("simulate", name, value, above=0)
+    if isinstance(start, str):
+        raise ModelError(f"simulate: start must be a dict of values, OperatingPoint() or a vector y, got {start!r}")
+    if solver is not None and not isinstance(solver, diffrax.AbstractSolver):
+        called = f"; call it: {solver.__name__}()" if isinstance(solver, type) else ""
+        raise ModelError(
+            f"simulate: solver must be an integrator such as Rodas5P() or diffrax.Tsit5(), got {solver!r:.80}{called}"
+        )
+    if ts is not None and not isinstance(ts, jax.core.Tracer):
+        times = np.asarray(ts, float)
+        if times.ndim != 1 or not times.size or np.any(np.diff(times) < 0):
+            raise ModelError("simulate: ts must be times in one row, in order")
+        if times[0] < float(t0) or times[-1] > float(t1):
+            outside = times[0] if times[0] < float(t0) else times[-1]
+            raise ModelError(f"simulate: ts must lie between t0 = {t0} and t1 = {t1}, got {outside}")
 
 
 @eqx.filter_jit

@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from physeq.compile.motion import BoundMotion, State
 from physeq.compile.motion_observe import Quantity, momentum, names, observe, quantity
+from physeq.errors import ModelError
 from physeq.shown import Shown
 from physeq.solve.rest import rates
 
@@ -76,10 +77,10 @@ class Solution(Shown, eqx.Module):
         """The state, or one quantity, at any time of the interval, by the integrator's interpolation (`dense=True`).
 
         Raises:
-            ValueError: the trajectory was not kept densely.
+            ModelError: the trajectory was not kept densely.
         """
         if self.dense is None:
-            raise ValueError("this solution has no interpolation; call simulate(..., dense=True)")
+            raise ModelError("this solution has no interpolation; call simulate(..., dense=True)")
         t = jnp.asarray(t)
         ys = jax.vmap(self.dense)(t.reshape(-1))
         if name is None:

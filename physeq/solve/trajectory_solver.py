@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.errors import SolveError
+from physeq.settings import check_kinds
 from physeq.solve.linear_backend import DenseLU, solve_dense
 from physeq.solve.result import Outcome
 from physeq.solve.sparse_matrix import SparsityPattern
@@ -104,6 +105,9 @@ class OrbitNewton:
 @dataclass(frozen=True)
 class TrajectorySolver(ABC):
     """Base class of solvers of trajectories: frozen settings."""
+
+    def __post_init__(self):
+        check_kinds(self)
 
     @abstractmethod
     def grid(self, boundary: Any) -> tuple[Array, Array]:

@@ -26,6 +26,7 @@ from physeq.symbolic.place import Clamp as Clamp
 from physeq.symbolic.place import Drive as Drive
 from physeq.symbolic.place import Feed as Feed
 from physeq.symbolic.place import Readout as Readout
+from physeq.symbolic.placing import Placement as Placement
 from physeq.symbolic.structure import Structure as Structure
 from physeq.symbolic.structure import SystemClass as SystemClass
 from physeq.symbolic.symbols import coordinate as coordinate
@@ -34,7 +35,6 @@ from physeq.symbolic.symbols import parameter as parameter
 from physeq.symbolic.symbols import signal as signal
 from physeq.symbolic.symbols import target as target
 from physeq.symbolic.symbols import time as time
-from physeq.symbolic.system import Placement as Placement
 from physeq.symbolic.system import System as System
 from physeq.symbolic.trajectory_cost import TrajectoryCost as TrajectoryCost
 from physeq.symbolic.trajectory_structure import TrajectoryStructure as TrajectoryStructure

@@ -51,7 +51,6 @@ class Component(Shown):
         ModelError: an unknown symbol, an unsupported function, a term that is not a scalar, a non-differentiable
             energy, a constraint that is not linear in the rates; the message names component, term and symbol.
 
-    >>> v, k = Coordinate, None
     >>> from physeq.symbolic.symbols import coordinate, parameter
     >>> q, k = coordinate("q"), parameter("k", positive=True)
     >>> Component("triple", ports=("a", "b", "c"), potential=k * (q.at("a") + q.at("b") - 2 * q.at("c")) ** 2 / 2).slots

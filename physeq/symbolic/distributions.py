@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 from physeq.errors import ModelError
 
@@ -16,6 +18,21 @@ class Distribution:
     """
 
 
+def finite_number(where: str, value: Any) -> float:
+    """The value as a float.
+
+    Raises:
+        ModelError: it is no finite number.
+    """
+    try:
+        number = math.nan if isinstance(value, str | bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ModelError(f"{where} must be a finite number, got {value!r}")
+    return number
+
+
 @dataclass(frozen=True)
 class Constant(Distribution):
     """Every element starts at `value`.
@@ -26,21 +43,49 @@ class Constant(Distribution):
 
     value: float
 
+    def __post_init__(self):
+        finite_number("Constant: value", self.value)
+
 
 @dataclass(frozen=True)
 class Uniform(Distribution):
-    """Uniform on [`low`, `high`)."""
+    """Uniform on [`low`, `high`).
+
+    Raises:
+        ModelError: `low` is above `high`.
+
+    >>> Uniform(0.5, 1.5)
+    Uniform(low=0.5, high=1.5)
+    """
 
     low: float
     high: float
 
+    def __post_init__(self):
+        if finite_number("Uniform: low", self.low) > finite_number("Uniform: high", self.high):
+            raise ModelError(
+                f"Uniform: low must not be above high, got low = {self.low!r} and high = {self.high!r}; swap them"
+            )
+
 
 @dataclass(frozen=True)
 class Normal(Distribution):
-    """Normal with `mean` and standard deviation `std`."""
+    """Normal with `mean` and standard deviation `std`.
+
+    Raises:
+        ModelError: `std` is negative.
+
+    >>> Normal(std=0.1)
+    Normal(mean=0.0, std=0.1)
+    """
 
     mean: float = 0.0
     std: float = 1.0
+
+    def __post_init__(self):
+        finite_number("Normal: mean", self.mean)
+        if finite_number("Normal: std", self.std) < 0:
+            raise ModelError(f"Normal: std must not be negative, got {self.std!r}")
 
 
 @dataclass(frozen=True)
@@ -61,6 +106,7 @@ class FanInUniform(Distribution):
     def __post_init__(self):
         if self.positive and self.rectified:
             raise ModelError("FanInUniform: positive and rectified exclude each other; set one of them")
+        finite_number("FanInUniform: scale", self.scale)
 
 
 @dataclass(frozen=True)
@@ -69,6 +115,9 @@ class GlorotUniform(Distribution):
 
     scale: float = 1.0
     positive: bool = False
+
+    def __post_init__(self):
+        finite_number("GlorotUniform: scale", self.scale)
 
 
 @dataclass(frozen=True)
@@ -93,5 +142,5 @@ class TransposeOf(Distribution):
     flip: float = 0.0
 
     def __post_init__(self):
-        if not 0 <= self.flip <= 1:
+        if not 0 <= finite_number("TransposeOf: flip", self.flip) <= 1:
             raise ModelError(f"TransposeOf: flip must be a chance in [0, 1], got {self.flip!r}")

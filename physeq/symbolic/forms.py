@@ -14,10 +14,10 @@ import sympy as sp
 from physeq.errors import ModelError
 from physeq.symbolic.component import Slot
 from physeq.symbolic.functions import clip, first_function, is_supported
+from physeq.symbolic.placing import Placement
 from physeq.symbolic.reduction import Variable
 from physeq.symbolic.separate import Term, separate
 from physeq.symbolic.symbols import Parameter, StateSymbol
-from physeq.symbolic.system import Placement
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,9 +20,10 @@ from enum import Enum
 import sympy as sp
 
 from physeq.symbolic.component import Component, Slot
+from physeq.symbolic.placing import Placement
 from physeq.symbolic.reduction import Variable, clamped_mask, variables
 from physeq.symbolic.symbols import Coordinate, StateSymbol, time
-from physeq.symbolic.system import Placement, System
+from physeq.symbolic.system import System
 
 
 class MotionKind(Enum):

@@ -10,9 +10,9 @@ import sympy as sp
 from physeq.errors import ModelError
 from physeq.symbolic.component import Component, Slot
 from physeq.symbolic.motion import MotionKind, MotionVariable, constraint_slots, total_derivative
+from physeq.symbolic.placing import Placement
 from physeq.symbolic.reduction import motion_terms
 from physeq.symbolic.symbols import Coordinate, LocalSymbol, StateSymbol, local_symbol, time
-from physeq.symbolic.system import Placement
 
 Unknown = tuple[Slot, int] | int  # (slot, order of the derivative), or the number of a constraint: its multiplier
 

@@ -17,8 +17,9 @@ from physeq.errors import ModelError
 from physeq.graph import Sparse
 from physeq.symbolic.component import Component, Slot
 from physeq.symbolic.place import Clamp
+from physeq.symbolic.placing import Placement
 from physeq.symbolic.symbols import Coordinate, StateSymbol
-from physeq.symbolic.system import Placement, System
+from physeq.symbolic.system import System
 
 
 class Order(Enum):

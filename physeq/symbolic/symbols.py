@@ -11,7 +11,7 @@ from sympy.core.symbol import Symbol
 from sympy.printing.latex import translate as _latex_translate
 
 from physeq.errors import ModelError
-from physeq.symbolic.distributions import Constant, Distribution, Normal, Uniform
+from physeq.symbolic.distributions import Constant, Distribution, Normal, Uniform, finite_number
 
 _PORT_INDEX = {"source": "i", "target": "j"}
 _GREEK = frozenset(
@@ -198,7 +198,7 @@ def coordinate(
         description: what it is, for the pages.
 
     Raises:
-        ModelError: the name is not an identifier.
+        ModelError: the name is not an identifier, or the start is no number.
 
     >>> s = coordinate("s")
     >>> s, s.dot, s.source.dot
@@ -209,6 +209,7 @@ def coordinate(
     _check_name("coordinate", name)
     if rate is not None:
         _check_name("rate", rate)
+    finite_number(f"coordinate {name!r}: start", start)
     self = Coordinate._make(name, (name, rate, float(start)), real=True)
     self.coordinate, self.port, self.order = self, None, 0
     self.rate_name, self.start = rate, float(start)
@@ -264,9 +265,14 @@ def parameter(
     (0.0, True)
     """
     _check_name("parameter", name)
-    lower, upper = bounds
-    lower = -float("inf") if lower is None else float(lower)
-    upper = float("inf") if upper is None else float(upper)
+    try:
+        lower, upper = bounds
+        lower = -float("inf") if lower is None else float(lower)
+        upper = float("inf") if upper is None else float(upper)
+    except (TypeError, ValueError):
+        raise ModelError(
+            f"parameter {name!r}: bounds must be (lower, upper), numbers or None, got {bounds!r}"
+        ) from None
     if positive:
         lower = max(lower, 0.0)
     if not lower < upper:
@@ -274,7 +280,13 @@ def parameter(
     if initial is None:
         initial = Constant(min(max(1.0, lower), upper)) if positive else Normal(0.0, 0.1)
     elif not isinstance(initial, Distribution):
-        initial = Constant(float(initial))
+        try:
+            initial = Constant(float(initial))
+        except (TypeError, ValueError, ModelError):
+            raise ModelError(
+                f"parameter {name!r}: initial must be a finite number or a distribution such as Uniform(0.5, 1.5), got "
+                f"{initial!r}"
+            ) from None
     if isinstance(initial, Constant) and not lower <= initial.value <= upper:
         raise ModelError(
             f"parameter {name!r}: its initial value {initial.value} lies outside its bounds [{lower}, {upper}]; "

@@ -11,28 +11,17 @@ import numpy as np
 import sympy as sp
 
 from physeq.errors import ModelError
-from physeq.graph import OneToOne, Pattern, Topology
+from physeq.graph import Topology
 from physeq.shown import Shown
 from physeq.symbolic.component import Component, Node
+from physeq.symbolic.distributions import finite_number
 from physeq.symbolic.mixing import check_across_outputs, cost_expression
 from physeq.symbolic.place import Clamp, Drive, Feed, NodeSet, Readout, locate_nodes
+from physeq.symbolic.placing import Placement, place_edges, place_nodes
+from physeq.symbolic.starting import starting_states, starting_values
 from physeq.symbolic.symbols import Coordinate, Parameter, StateSymbol, Target
 
 InputKind = Clamp | Drive | Feed
-
-
-@dataclass(frozen=True, eq=False)
-class Placement:
-    """A component on a bundle: `groups[k]` is the group that its k-th port touches, `pattern` says which nodes."""
-
-    name: str
-    component: Component
-    groups: tuple[str, ...]
-    pattern: Pattern
-
-    def group_of(self, port: str | None) -> str:
-        """The group at a port; internal coordinates live in a group of the placement's own name."""
-        return self.name if port is None else self.groups[self.component.ports.index(port)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +54,7 @@ class System(Shown):
             number per node in the order of the graph's nodes, or one for all, of the rate where that is the unknown.
             {placement: {coordinate: array}} for coordinates inside elements. It picks among several stable states, and
             keeps nodes apart that must not start in one place. NaN leaves a node to its coordinate's `start`.
-        name: used in reports.
+        name, description: used in reports.
 
     Raises:
         ModelError: anything that does not fit, in the user's names, with the mend.
@@ -94,19 +83,23 @@ class System(Shown):
         name: str = "system",
         description: str = "",
     ):
+        if not isinstance(topology, Topology):
+            raise ModelError(
+                f"System: topology must be a Topology, got {topology!r:.60}; a networkx graph goes to System.from_graph"
+            )
         self.name, self.description, self.topology = name, description, topology
-        self.placements = (*self._place_nodes(nodes), *self._place_edges(edges))
+        self.placements = (*place_nodes(topology, nodes), *place_edges(topology, edges))
         if not self.placements:
             raise ModelError(f"system {name!r} has no components; pass `edges=` and, where nodes have terms, `nodes=`")
         self._check_names()
-        self.fixed = self._resolve_fixed(ground, fixed or {})
+        self.fixed = self._resolve_fixed(ground, {} if fixed is None else fixed)
         self.inputs = self._resolve_inputs(inputs)
         self._check_held_once()
         self.outputs = None if outputs is None else locate_nodes(topology, outputs, "outputs")
         self.readout = readout
         self.cost = self._check_cost(cost)
-        self.values = self._collect_values(values or {})
-        self.starts = self._collect_starts(start or {})
+        self.values = starting_values(self, values)
+        self.starts = starting_states(self, start)
 
     @classmethod
     def from_graph(cls, graph: nx.Graph, *, nodes=None, edges=None, **options) -> System:
@@ -121,75 +114,6 @@ class System(Shown):
         return cls(Topology.from_networkx(graph), nodes=nodes, edges=edges, **options)
 
     # ---- placing -------------------------------------------------------------------------------------------------
-
-    def _place_nodes(self, nodes) -> list[Placement]:
-        groups = {group.name: group for group in self.topology.groups}
-        if nodes is None:
-            nodes = {}
-        elif isinstance(nodes, Component):
-            nodes = dict.fromkeys(groups, nodes)
-        elif not isinstance(nodes, Mapping):
-            raise ModelError(
-                f"`nodes` is a {type(nodes).__name__}; pass one Node for all, or {{group: Node or list of Nodes}} with "
-                f"the groups {sorted(groups)}"
-            )
-        if unknown := set(nodes) - set(groups):
-            raise ModelError(f"`nodes` names {sorted(unknown)}, but the groups are {sorted(groups)}; use those names")
-        missing = [g.name for g in groups.values() if g.kind is not None and g.name not in nodes]
-        if missing:
-            raise ModelError(
-                f"graph nodes ask for component {missing[0]!r}, which `nodes` does not give; pass "
-                f"nodes={{{missing[0]!r}: Node(...)}}"
-            )
-        placed = []
-        for name, components in nodes.items():
-            components = [components] if isinstance(components, Component) else list(components)
-            for component in components:
-                if len(component.ports) != 1:
-                    raise ModelError(
-                        f"group {name!r}: {component.name!r} has ports {component.ports}; a node needs a `Node`"
-                    )
-                key = name if len(components) == 1 else f"{name}.{component.name}"
-                placed.append(Placement(key, component, (name,), OneToOne()))
-        return placed
-
-    def _place_edges(self, edges) -> list[Placement]:
-        bundles = self.topology.bundles
-        if edges is None:
-            edges = {}
-        elif isinstance(edges, Component):
-            edges = {key: edges for bundle in bundles for key in (bundle.name,)}
-        elif not isinstance(edges, Mapping):
-            raise ModelError(
-                f"`edges` is a {type(edges).__name__}; pass one component for all, or {{bundle: component}} with the "
-                f"bundles {sorted(bundle.name for bundle in bundles)}"
-            )
-        known = {bundle.name for bundle in bundles} | {bundle.kind for bundle in bundles if bundle.kind}
-        if unknown := set(edges) - known:
-            raise ModelError(f"`edges` names {sorted(unknown)}, but the bundles are {sorted(known)}; use those names")
-        placed = []
-        for bundle in bundles:
-            component = edges.get(bundle.name, edges.get(bundle.kind))
-            if component is None and not self.topology.count(bundle.name):
-                continue  # an empty bundle needs no component
-            if component is None:
-                wanted = bundle.kind or bundle.name
-                raise ModelError(
-                    f"bundle {bundle.name!r} ({bundle.groups[0]} → {bundle.groups[-1]}) has no component; pass "
-                    f"edges={{{wanted!r}: Edge(...)}}"
-                )
-            if len(component.ports) != len(bundle.groups):
-                raise ModelError(
-                    f"bundle {bundle.name!r} joins {len(bundle.groups)} groups, but {component.name!r} has ports "
-                    f"{component.ports}"
-                )
-            if component.directed and not bundle.directed:
-                raise ModelError(
-                    f"bundle {bundle.name!r} comes from undirected edges, but {component.name!r} acts on its target "
-                    "alone; use a DiGraph (or directed=True), or give the edge an energy or forces on both ends"
-                )
-            placed.append(Placement(bundle.name, component, tuple(bundle.groups), bundle.pattern))
-        return placed
 
     def _check_names(self) -> None:
         seen: dict[str, Placement] = {}
@@ -213,11 +137,11 @@ class System(Shown):
             single = False
         nodes = [ground] if single and ground not in groups else ground
         resolved = [(locate_nodes(self.topology, nodes, "ground"), 0.0)] if single or list(nodes) else []
+        if not isinstance(fixed, Mapping):
+            raise ModelError(f"fixed: must be a dict {{node or group: value}}, got {fixed!r:.60}; ground= holds at 0")
         for key, value in fixed.items():
             where = locate_nodes(self.topology, key if key in groups else [key], "fixed")
-            if not np.isfinite(value):
-                raise ModelError(f"fixed node {key!r}: the value must be finite, got {value!r}")
-            resolved.append((where, float(value)))
+            resolved.append((where, finite_number(f"fixed node {key!r}: the value", value)))
         return tuple(resolved)
 
     def _is_label(self, label) -> bool:
@@ -300,67 +224,6 @@ class System(Shown):
         check_across_outputs(cost)
         return cost
 
-    def _collect_values(self, values) -> dict[str, dict[str, np.ndarray]]:
-        collected: dict[str, dict[str, np.ndarray]] = {p.name: {} for p in self.placements}
-        sources = {g.name: g.attributes for g in self.topology.groups} | {
-            b.name: b.attributes for b in self.topology.bundles
-        }
-        for placement in self.placements:
-            owner = placement.groups[0] if len(placement.component.ports) == 1 else placement.name
-            for p in placement.component.parameters:
-                if p.name in sources.get(owner, {}):
-                    collected[placement.name][p.name] = np.asarray(sources[owner][p.name], float)
-        for name, given in values.items():
-            placement = self.placement(name)
-            if not isinstance(given, Mapping):
-                raise ModelError(f"values of {name!r}: must be a dict {{parameter: numbers}}, got {given!r}")
-            for key, value in given.items():
-                placement.component.parameter(key)
-                collected[name][key] = _numbers(value, f"parameter {key!r} of {name!r}")
-        for placement in self.placements:
-            for key, value in collected[placement.name].items():
-                self._check_value(placement, placement.component.parameter(key), value)
-        return collected
-
-    def _check_value(self, placement: Placement, p: Parameter, value: np.ndarray) -> None:
-        shape = self.parameter_shape(placement, p)
-        where = f"parameter {p.name!r} of {placement.name!r}"
-        if value.shape not in ((), shape):
-            raise ModelError(f"{where}: values must have shape {shape}, got {value.shape}")
-        # NaN stands for a value that a graph's element does not give.
-        bad = np.argwhere((value < p.lower) | (value > p.upper) | np.isinf(value))
-        if bad.size:
-            at = tuple(int(i) for i in bad[0])
-            raise ModelError(
-                f"{where}: value {value[at]} of element {at} lies outside its bounds [{p.lower}, {p.upper}]; "
-                "change the "
-                "value, or the bounds of the parameter"
-            )
-
-    def _collect_starts(self, start) -> dict[str, dict[str, np.ndarray]]:
-        sizes = {group.name: group.size for group in self.topology.groups}
-        sizes |= {p.name: self.count(p) for p in self.placements if p.component.internal}
-        collected: dict[str, dict[str, np.ndarray]] = {}
-        if not isinstance(start, Mapping):
-            raise ModelError(f"start: must be a dict {{group: {{coordinate: numbers}}}}, got {start!r:.60}")
-        for owner, given in start.items():
-            if owner not in sizes:
-                raise ModelError(f"start: {owner!r} is no group; there are {', '.join(map(repr, sizes))}")
-            known = {c.name for c in self.coordinates(owner)}
-            if not isinstance(given, Mapping):
-                raise ModelError(f"start of {owner!r}: must be a dict {{coordinate: numbers}}, got {given!r:.60}")
-            for name, value in given.items():
-                where = f"start of coordinate {name!r} of {owner!r}"
-                if name not in known:
-                    raise ModelError(f"{where}: there is no such coordinate, but {sorted(known)}")
-                numbers = _numbers(value, where)
-                if numbers.shape not in ((), (sizes[owner],)):
-                    raise ModelError(f"{where}: must have shape ({sizes[owner]},), got {numbers.shape}")
-                if np.isinf(numbers).any():
-                    raise ModelError(f"{where}: holds infinite numbers; give finite ones")
-                collected.setdefault(owner, {})[name] = np.broadcast_to(numbers, (sizes[owner],))
-        return collected
-
     # ---- reading -------------------------------------------------------------------------------------------------
 
     def sizes(self, placement: Placement) -> tuple[int, ...]:
@@ -411,11 +274,3 @@ class System(Shown):
             f"System({self.name!r}: {some(nodes, 'node')} in {some(len(self.topology.groups), 'group')}, "
             f"{some(elements, 'element')} in {some(len(self.topology.bundles), 'bundle')})"
         )
-
-
-def _numbers(value: Any, where: str) -> np.ndarray:
-    """Starting values as the user gives them."""
-    try:
-        return np.asarray(value, float)
-    except (TypeError, ValueError):
-        raise ModelError(f"{where}: values must be numbers, got {value!r:.60}") from None

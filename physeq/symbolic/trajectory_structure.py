@@ -14,8 +14,9 @@ from physeq.symbolic.component import Component
 from physeq.symbolic.functions import NOT_HOLOMORPHIC
 from physeq.symbolic.motion import MotionKind
 from physeq.symbolic.motion_structure import motion_structure
+from physeq.symbolic.placing import Placement
 from physeq.symbolic.symbols import StateSymbol, time
-from physeq.symbolic.system import Placement, System
+from physeq.symbolic.system import System
 
 
 @dataclass(frozen=True)

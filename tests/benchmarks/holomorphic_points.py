@@ -29,9 +29,9 @@ COLOURS = (BLUE, VERMILION, GREEN, ORANGE)
 PAGE = """# Holomorphic EP: the number of points on the circle
 
 Relative error of `HolomorphicEP(r, N)` to implicit differentiation in double precision, at the radius r = R/4 that
-the audit recommends; R is the distance in β to the nearest singularity, in the unit of each cost's curvature. The
-decrease is geometric, error ≈ c qᴺ with q near r/R = 1/4 until rounding ends it. One-sided EP at β = r, the same
-finite nudge, is off by what the last column says.
+the audit recommends; R is the distance in β to the nearest singularity, in the unit of the energy over that of the
+cost. The decrease is geometric, error ≈ c qᴺ with q near r/R = 1/4 until rounding ends it. One-sided EP at β = r, the
+same finite nudge, is off by what the last column says.
 
 ```sh
 python tests/benchmarks/holomorphic_points.py FOLDER

@@ -54,7 +54,7 @@ DECLARED = {
     ),
     "ground": (lambda: system(ground=7), "ground: .*no node 7"),
     "label twice": (lambda: system(inputs=[1, 1]), "input 'input': node 1 is named twice; name each node once"),
-    "fixed to nan": (lambda: system(fixed={0: np.nan}), "fixed node 0: the value must be finite, got nan"),
+    "fixed to nan": (lambda: system(fixed={0: np.nan}), "fixed node 0: the value must be a finite number, got nan"),
     "held twice": (lambda: system(ground=0, inputs=[0, 1]), r"node 0 .*held twice, by a ground.*input 'input'"),
     "held twice by inputs": (lambda: system(inputs={"a": [0], "b": [0]}), r"node 0 .*held twice.*input 'a'.*input 'b'"),
     "no feed": (

@@ -110,7 +110,7 @@ def test_dense_solutions_answer_between_the_times(charging):
     t = jnp.array([0.1e-3, 1.234e-3])
     np.testing.assert_allclose(sol.at(t, "out.v"), 5 * (1 - np.exp(-t / 1e-3)), atol=1e-7)
     assert sol.at(0.5e-3)["nodes"]["v"].shape == (3,)
-    with pytest.raises(ValueError, match="dense=True"):
+    with pytest.raises(pq.ModelError, match="dense=True"):
         motion.simulate(params, t1=1e-3).at(0.0)
 
 
