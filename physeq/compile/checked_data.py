@@ -52,8 +52,10 @@ def real_array(values: Any, what: str) -> Array:
     return array
 
 
-def check_parameters(params: Any, shapes: Mapping[str, Mapping[str, tuple[int, ...]]]) -> None:
+def check_parameters(params: Any, shapes: Mapping[str, Mapping[str, tuple[int, ...]]], floating: bool = False) -> None:
     """Compare names and shapes of parameters with those of a model, {placement: {parameter: shape}}.
+
+    With `floating`, whole numbers are refused too, which have no derivatives.
 
     Raises:
         ModelError: no dicts, a name that is not known or is missing, an array of another shape, NaN in concrete ones.
@@ -67,6 +69,11 @@ def check_parameters(params: Any, shapes: Mapping[str, Mapping[str, tuple[int, .
             if jnp.shape(params[name][key]) != shape:
                 raise ModelError(
                     f"params[{name!r}][{key!r}]: must have shape {shape}, got {jnp.shape(params[name][key])}"
+                )
+            if floating and not jnp.issubdtype(jnp.result_type(params[name][key]), jnp.floating):
+                raise ModelError(
+                    f"params[{name!r}][{key!r}]: must hold floating numbers, got {jnp.result_type(params[name][key])}; "
+                    "write 1.0 for 1, or pass dtype=float"
                 )
             _check_finite(params[name][key], f"params[{name!r}][{key!r}]", "start from model.init_parameters(key)")
 
@@ -100,10 +107,10 @@ def started(values: Any, what: str, size: int, batch: tuple[int, ...]) -> Array:
     """
     try:
         x = jnp.asarray(values)
-        jnp.broadcast_shapes(x.shape[:-1], batch)
+        fits = jnp.broadcast_shapes(x.shape[:-1], batch) == batch
     except (TypeError, ValueError):
-        x = None
-    if x is None or x.shape[-1:] not in ((), (size,)):
+        x, fits = None, False
+    if x is None or not fits or x.shape[-1:] not in ((), (size,)):
         got = repr(values)[:60] if x is None and not hasattr(values, "shape") else f"shape {jnp.shape(values)}"
         raise ModelError(f"{what}: must have shape ({size},){f' or {(*batch, size)}' if batch else ''}, got {got}")
     return x

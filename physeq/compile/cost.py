@@ -9,7 +9,7 @@ from jaxtyping import Array
 
 from physeq.compile.lowered import CostPrograms
 from physeq.compile.wiring import real_outer, real_product
-from physeq.symbolic.place import NodeSet
+from physeq.symbolic.place import NodeSet, Readout
 
 State = dict[str, dict[str, Array]]
 
@@ -17,8 +17,10 @@ State = dict[str, dict[str, Array]]
 class CostEvaluator:
     """C = Σ_k C_k(x_k, y_k) over output nodes, or over readout units z_k = Σ_j c(p_jk) a(x_j) + b_k."""
 
-    def __init__(self, programs: CostPrograms, outputs: NodeSet, bias: str | None):
-        self.programs, self.outputs, self.bias = programs, outputs, bias
+    def __init__(self, programs: CostPrograms, outputs: NodeSet, readout: Readout | None):
+        self.programs, self.outputs = programs, outputs
+        self.bias = None if readout is None or readout.bias is None else readout.bias.name
+        self.units = None if readout is None else readout.size
 
     @property
     def _keys(self) -> dict[str, str]:
@@ -109,7 +111,9 @@ class CostEvaluator:
         return next(iter(self.programs.form.unknowns.values())).symbol
 
     def _weights(self, program, params):
-        return program({s: params["readout"][s.name] for s in program.symbols})[0]
+        found = program({s: params["readout"][s.name] for s in program.symbols})[0]
+        # One number for all pairs of an output and a unit, where the parameter is shared or there is none.
+        return found if jnp.ndim(found) else jnp.broadcast_to(found, (self.outputs.size, self.units))
 
     def _environment(self, z, target):
         variable, y = self.programs.form.variable, self.programs.form.target

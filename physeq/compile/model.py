@@ -133,8 +133,7 @@ class Model(eqx.Module):
                 signals.setdefault(placed.name, {})[entry.kind.signal.name] = x.reshape(*x.shape[:-1], *shape)
         evaluator = None
         if self.lowered.cost is not None:
-            bias = self.system.readout.bias if self.system.readout else None
-            evaluator = _evaluator(self.lowered, bias.name if bias is not None else None)
+            evaluator = _evaluator(self.lowered)
         problem = Problem(
             lowered=self.lowered,
             cost_evaluator=evaluator,
@@ -159,7 +158,7 @@ class Model(eqx.Module):
         Raises:
             ModelError: a parameter that is missing or not known, of another shape, or not finite.
         """
-        check_parameters(params, parameter_shapes(self.system))
+        check_parameters(params, parameter_shapes(self.system), floating=True)
 
     def check_data(self, inputs: Inputs, target: Array | None = None) -> tuple[dict[str, Array], Array | None]:
         """({name: input array}, target array or None), checked.
@@ -332,21 +331,20 @@ class Model(eqx.Module):
         return names
 
 
-def _evaluator(lowered: Lowered, bias: str | None) -> CostEvaluator:
+def _evaluator(lowered: Lowered) -> CostEvaluator:
     """One evaluator per lowering, so that problems of one model have one static structure."""
     if "evaluator" not in lowered.__dict__:
         outputs = lowered.derivation.system.outputs
         if lowered.cost is None or outputs is None:
             raise InternalError("a cost was asked for that the system does not have")
-        lowered.__dict__["evaluator"] = CostEvaluator(lowered.cost, outputs, bias)
+        lowered.__dict__["evaluator"] = CostEvaluator(lowered.cost, outputs, lowered.derivation.system.readout)
     return lowered.__dict__["evaluator"]
 
 
 def _evaluator_of(model: Model) -> CostEvaluator:
     if model.lowered.cost is None:
         raise ModelError("this system has no cost; pass cost= and outputs= to System")
-    bias = model.system.readout.bias if model.system.readout else None
-    return _evaluator(model.lowered, bias.name if bias is not None else None)
+    return _evaluator(model.lowered)
 
 
 def _assemble(size: int, parts) -> tuple[Array, np.ndarray]:

@@ -200,35 +200,53 @@ class Problem(eqx.Module):
         """The closed-form equilibrium of every node of the groups given its messages, clipped to its bounds.
 
         With `nudge_inside` the nudge is solved for exactly, otherwise it is left out. None where no closed form exists.
+        Where the energy has a maximum there and not a minimum, the node goes to the bound on its side of it.
         """
-        result = {}
+        result: State = {}
         for group in groups:
             local = self.lowered.locals[group]
             solved = self.solves_nudge(group) if nudge_inside else False
             programs = local.nudged_equilibrium if solved else local.equilibrium
             if any(p is None for p in programs.values()):
                 return None
-            messages = self.messages(free, group, local.needed(programs.values()))
-            result[group] = {
-                key: self._solve_local(free, group, key, program, messages, 0.0) for key, program in programs.items()
-            }
+            sure = local.form.nudged_minimum if solved else local.form.minimum
+            result[group] = self._solve_locally(free, group, programs, sure, {}, solved)
         return result
 
     def linearised_equilibrium(self, free: State, group: str, pull: State) -> dict[str, Array]:
         """The closed-form equilibrium of a group with `pull` as an extra linear force."""
         local = self.lowered.locals[group]
-        messages = self.messages(free, group, local.needed(local.equilibrium.values()))
-        return {
-            key: self._solve_local(free, group, key, program, messages, pull.get(group, {}).get(key, 0.0))
-            for key, program in local.equilibrium.items()
-        }
+        return self._solve_locally(free, group, local.equilibrium, local.form.minimum, pull.get(group, {}), False)
 
-    def _solve_local(self, free, group, key, program, messages, extra):
-        given = self.drives.get(group, {}).get(key, 0.0)
-        environment = self.environment(free, group, messages) | {drive: given + extra}
-        old = free[group][key]
-        new = self._wide(program(environment)[0], old)
-        return self.mask(group, key, self.clip(group, key, new), old)
+    def _solve_locally(self, free: State, group: str, programs, sure, pushed, nudged: bool) -> dict[str, Array]:
+        local = self.lowered.locals[group]
+        doubtful = [k for k in programs if not sure[k] and self._may_be_a_maximum(free[group][k])]
+        messages = self.messages(
+            free, group, local.needed([*programs.values(), *(local.curvature[k] for k in doubtful)])
+        )
+        result = {}
+        for key, program in programs.items():
+            given = self.drives.get(group, {}).get(key, 0.0) + pushed.get(key, 0.0)
+            environment = self.environment(free, group, messages) | {drive: given}
+            x, old = self._wide(program(environment)[0], free[group][key]), free[group][key]
+            if key in doubtful:
+                x = self._off_the_top(free, group, key, x, messages, nudged)
+            result[key] = self.mask(group, key, self.clip(group, key, x), old)
+        return result
+
+    def _may_be_a_maximum(self, x: Array) -> bool:
+        return self.lowered.derivation.structure.conservative and not jnp.iscomplexobj(x)
+
+    def _off_the_top(self, free: State, group: str, key: str, x: Array, messages: dict, nudged: bool) -> Array:
+        """x, or where the local energy has a maximum there, the bound to which the node falls from where it is."""
+        there = free | {group: free[group] | {key: x}}
+        h = self._wide(self.lowered.locals[group].curvature[key](self.environment(there, group, messages))[0], x)
+        if nudged and self.target is not None:
+            second = self.cost_evaluator.curvature(self.full(there), self.params, self.target)[group]
+            h = h + self.beta[..., None] * second
+        low, high = self.bounds.get(group, {}).get(key, (None, None))
+        up, down = jnp.inf if high is None else high, -jnp.inf if low is None else low
+        return jnp.where(h < 0, jnp.where(free[group][key] >= x, up, down), x)
 
     def solves_nudge(self, group: str) -> bool:
         """Whether the cost acts on this group and needs to be part of its local equilibrium."""

@@ -135,7 +135,7 @@ class TrajectoryModel(eqx.Module):
         Raises:
             ModelError: a parameter that is missing or not known, of another shape, or not finite.
         """
-        check_parameters(params, parameter_shapes(self.system))
+        check_parameters(params, parameter_shapes(self.system), floating=True)
 
     def check_data(self, inputs: Inputs, target: Array | None = None) -> tuple[dict[str, Array], Array | None]:
         """({name: input series}, target series or None), checked.

@@ -83,7 +83,7 @@ def _antisymmetry(model, params, inputs, state, key, samples) -> Array:
         jacobian = jnp.where(moves[:, None] & moves[None, :], jax.jacfwd(force)(x), 0.0)
         return jnp.linalg.norm((jacobian - jacobian.T) / 2) / jnp.linalg.norm(jacobian)
 
-    return per_sample(problem, free, exact)
+    return per_sample(problem, free, exact, dense=True)
 
 
 def directions(problem: Any, free: State, key: Array, samples: int) -> State:

@@ -102,7 +102,7 @@ class ContinuousOscillation:
 
         def at(t):
             phase = jax.lax.complex(jnp.cos(omega * t), jnp.sin(omega * t)).astype(complex_type)
-            return dataclasses.replace(problem, beta=radius * phase), jnp.conj(phase)
+            return dataclasses.replace(problem, beta=(radius * phase).astype(complex_type)), jnp.conj(phase)
 
         def motion(t, y):
             here, back = at(t)
@@ -155,13 +155,13 @@ class ContinuousOscillation:
             key = None if problem.key is None else jax.random.fold_in(problem.key, number)
             noisy = dataclasses.replace(problem, key=key)
             terms = diffrax.MultiTerm(drift, brownian_terms(self.noise, noisy, y, self.period, self.dt))
-        fixed = self.dt is not None
+        fixed, real = self.dt is not None, jnp.finfo(problem.beta.dtype).dtype
         solution = diffrax.diffeqsolve(
             terms,
             diffrax.Heun() if fixed else diffrax.Tsit5(),
-            t0=0.0,
-            t1=self.period,
-            dt0=self.dt,
+            t0=jnp.zeros((), real),
+            t1=jnp.asarray(self.period, real),
+            dt0=None if self.dt is None else jnp.asarray(self.dt, real),
             y0=y,
             stepsize_controller=(
                 diffrax.ConstantStepSize() if fixed else diffrax.PIDController(rtol=self.rtol, atol=self.atol)

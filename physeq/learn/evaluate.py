@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.compile import TrajectoryModel
+from physeq.errors import ModelError
 from physeq.solve.finder import Finder
 from physeq.solve.result import raise_if_failed
 from physeq.solve.trajectory_solver import raise_if_lost
@@ -23,9 +24,15 @@ def predict(
     """Free predictions `(samples, outputs)` of inputs with one leading sample axis; `key` for finders with noise.
 
     Raises:
-        ModelError: the finder has noise, and there is no key.
+        ModelError: the finder has noise, and there is no key; no samples.
         SolveError: an equilibrium failed.
     """
+    if not jax.tree.leaves(inputs):  # a system without inputs has one state
+        z, *evidence = _predicted(model, params, {}, finder, _chunk_key(finder, key, 0))
+        _raise(model, evidence, "prediction")
+        return z[None]
+    if _count(inputs) == 0:
+        raise ModelError("predict: there are no samples; give at least one")
     parts = []
     for number, (low, high) in enumerate(_chunks(_count(inputs), chunk)):
         part = jax.tree.map(lambda a: a[low:high], inputs)  # noqa: B023

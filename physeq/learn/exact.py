@@ -39,16 +39,18 @@ def _check_finder(rule: LearningRule, finder: Finder, model: Any) -> None:
     finder.check(model)
 
 
-def _info(problem: Any, free: State, residual, steps, outcome) -> GradientInfo:
+def _info(problem: Any, free: State, residual, steps, outcome, others: tuple[Any, Any] | None = None) -> GradientInfo:
+    """What was seen at the free state, and the worst (residual, outcome) of other searches that the gradient needed."""
     cost = problem.cost_evaluator
     full = problem.full(free)
+    worst = (jnp.zeros_like(jnp.max(residual)), jnp.max(outcome)) if others is None else others
     return GradientInfo(
         cost=jnp.mean(cost.value(full, problem.params, problem.target)),
         prediction=cost.prediction(full, problem.params),
         free=full,
-        residual=jnp.stack([jnp.max(residual), jnp.zeros_like(jnp.max(residual))]),
+        residual=jnp.stack([jnp.max(residual), worst[0]]),
         steps=jnp.stack([jnp.asarray(steps, jnp.int32), jnp.int32(0)]),
-        outcome=jnp.max(outcome),
+        outcome=jnp.maximum(jnp.max(outcome), worst[1]),
         displacement=jnp.zeros(problem.batch),
     )
 
@@ -102,7 +104,8 @@ class ImplicitDifferentiation(LearningRule):
         finder = _finder(self.finder, model)
         problem = model.problem(params, inputs, target)
         free, residual, steps, outcome = finder.find(problem, problem.start(start, problem.beta.dtype))
-        return self.at(model, params, inputs, target, free), _info(problem, free, residual, steps, outcome)
+        gradients, others = self._at(model, params, inputs, target, free)
+        return gradients, _info(problem, free, residual, steps, outcome, others)
 
     def procedure(self, model: Any) -> tuple[Step, ...]:
         if self.weighting is Objective.CONTRASTIVE_FUNCTION:
@@ -128,11 +131,16 @@ class ImplicitDifferentiation(LearningRule):
 
     def at(self, model: Any, params: Params, inputs: Any, target: Array, free: State) -> Params:
         """The gradient at a given equilibrium."""
+        return self._at(model, params, inputs, target, free)[0]
+
+    def _at(self, model, params, inputs, target, free) -> tuple[Params, tuple[Array, Array] | None]:
+        """The gradient, and the worst (residual, outcome) of the searches that it needed, if it needed any."""
         problem = model.problem(params, inputs, target)
         full, cost = problem.full(free), problem.cost_evaluator
         size = math.prod(problem.batch)
         if self.weighting is Objective.CONTRASTIVE_FUNCTION:
-            return jax.grad(lambda p: _mean_contrast(model, p, inputs, target, free, self.finder))(params)
+            finder = _finder(self.finder, model)
+            return jax.grad(lambda p: _mean_contrast(model, p, inputs, target, free, finder), has_aux=True)(params)
         seed = {g: {k: jnp.zeros_like(x) for k, x in own.items()} for g, own in free.items()}
         curvature = problem.curvature(free) if self.weighting is Objective.CURVATURE_WEIGHTED_COST else None
         for group, slope in cost.gradient(full, params, problem.target).items():
@@ -154,7 +162,7 @@ class ImplicitDifferentiation(LearningRule):
         def direct(p):
             return jnp.sum(cost.value(full, p, problem.target)) / size
 
-        return jax.tree.map(jnp.add, pull((a, seed))[0], jax.grad(direct)(params))
+        return jax.tree.map(jnp.add, pull((a, seed))[0], jax.grad(direct)(params)), None
 
 
 @dataclass(frozen=True)
@@ -221,8 +229,8 @@ class BackpropagationThroughTime(LearningRule):
         def loss(p):
             problem = model.problem(p, inputs, target)
             assert isinstance(self.finder, Finder)  # `check` has refused solvers of trajectories
-            free, *evidence = self.finder.find(problem, problem.start(start, problem.beta.dtype))
-            info = _info(problem, free, *evidence)
+            free, residual, steps, outcome = self.finder.find(problem, problem.start(start, problem.beta.dtype))
+            info = _info(problem, free, residual, steps, outcome)
             return info.cost, info
 
         gradients, info = jax.grad(along if isinstance(model, TrajectoryModel) else loss, has_aux=True)(params)
@@ -315,8 +323,9 @@ class FiniteDifferences(LearningRule):
             if self.of is Objective.CONTRASTIVE_FUNCTION:
                 return _mean_contrast(model, p, inputs, target, free, finder)
             one = model.problem(p, inputs, target)
-            state, *_ = finder.find(one, free)
-            return jnp.mean(one.cost_evaluator.value(one.full(state), p, one.target))
+            state, residual, _, outcome = finder.find(one, free)
+            value = jnp.mean(one.cost_evaluator.value(one.full(state), p, one.target))
+            return value, (jnp.max(residual), jnp.max(outcome))
 
         step = float(jnp.finfo(flat.dtype).eps) ** (1 / 5) if self.step is None else self.step
 
@@ -329,17 +338,20 @@ class FiniteDifferences(LearningRule):
 
         def slope(index):
             size = sizes[index]
-            up, down, far_up, far_down = jax.vmap(lambda h: loss(flat.at[index].add(h * size)))(offsets)
-            return (8 * (up - down) - (far_up - far_down)) / (12 * size)
+            values, evidence = jax.vmap(lambda h: loss(flat.at[index].add(h * size)))(offsets)
+            up, down, far_up, far_down = values
+            return (8 * (up - down) - (far_up - far_down)) / (12 * size), jax.tree.map(jnp.max, evidence)
 
         chunk = min(self.chunk, flat.size) or 1
         padded = jnp.arange(-(-flat.size // chunk) * chunk) % max(flat.size, 1)
-        slopes = jax.lax.map(slope, padded, batch_size=chunk)[: flat.size]
-        return rebuild(slopes), _info(problem, free, residual, steps, outcome)
+        slopes, evidence = jax.lax.map(slope, padded, batch_size=chunk)
+        others = jax.tree.map(jnp.max, evidence) if flat.size else None
+        return rebuild(slopes[: flat.size]), _info(problem, free, residual, steps, outcome, others)
 
 
-def _mean_contrast(model: Any, params: Params, inputs: Any, target: Array, free: State, finder: Finder | None) -> Array:
-    return jnp.mean(contrastive_function(model.problem(params, inputs, target), free, _finder(finder, model)))
+def _mean_contrast(model: Any, params: Params, inputs: Any, target: Array, free: State, finder: Finder):
+    values, evidence = contrastive_function(model.problem(params, inputs, target), free, finder)
+    return jnp.mean(values), evidence
 
 
 def tight_finder(model: Any) -> Finder:

@@ -69,7 +69,8 @@ class Fit(Shown):
 
     def predict(self, inputs: Any, *, key: Array | None = None) -> Array:
         """Free predictions of new inputs, one leading sample axis; noise is drawn from `key`, by default the seed's."""
-        return predict(self.model, self.params, _arrays(inputs, self.params), self.finder, key=self._key(key))
+        arrays = _arrays({} if inputs is None else inputs, self.params)
+        return predict(self.model, self.params, arrays, self.finder, key=self._key(key))
 
     def evaluate(self, data: Dataset | tuple, *, key: Array | None = None) -> dict[str, float]:
         """Cost, and error in percent where the data have labels, of the data's training part."""
@@ -139,8 +140,8 @@ def fit(
         SolveError: a phase failed during an epoch; the checkpoint is the epoch before.
     """
     (result,) = _train(
-        model, rule, data, optimizer, epochs, batch_size, [seed], params, folder, resume, basin, evaluation, progress,
-        stop,
+        model, rule, data, optimizer, epochs, batch_size, [seed], False, params, folder, resume, basin, evaluation,
+        progress, stop,
     )  # fmt: skip
     return result
 
@@ -161,22 +162,34 @@ def fit_many(
     """Train several copies at once, batched by `vmap`: one per seed, or one per leading entry of `params`.
 
     Give `params` with a leading axis of the length of `seeds` for variations of devices. Other arguments as for `fit`.
+
+    Raises:
+        ModelError: no seeds, or parameters without that leading axis; else as `fit`.
     """
+    seeds = list(seeds)
+    if not seeds:
+        raise ModelError("fit_many: seeds is empty; give at least one")
+    for name, own in (params or {}).items():
+        for key, values in own.items():
+            if jnp.shape(values)[:1] != (len(seeds),):
+                raise ModelError(
+                    f"fit_many: params[{name!r}][{key!r}] must have a leading axis of {len(seeds)}, one for each seed, "
+                    f"got shape {jnp.shape(values)}"
+                )
     return _train(
-        model, rule, data, optimizer, epochs, batch_size, list(seeds), params, None, False, None, evaluation, progress
+        model, rule, data, optimizer, epochs, batch_size, seeds, True, params, None, False, None, evaluation, progress
     )
 
 
 def _train(
-    model, rule, data, optimizer, epochs, batch_size, seeds, params, folder, resume, basin, evaluation, progress,
-    stop=None,
+    model, rule, data, optimizer, epochs, batch_size, seeds, many, params, folder, resume, basin, evaluation,
+    progress, stop=None,
 ) -> list[Fit]:  # fmt: skip
     whole("fit", "epochs", epochs, 0)
     whole("fit", "batch_size", batch_size, 1)
     require_compiled("fit", model)
     instance("fit", "rule", rule, (LearningRule,), "a rule such as EquilibriumPropagation()")
     rule.check(model)
-    many = len(seeds) > 1
     keys = [jax.random.key(seed) for seed in seeds]
     if params is None:
         drawn = [model.init_parameters(jax.random.fold_in(key, 0)) for key in keys]

@@ -74,7 +74,10 @@ class FrequencyPropagation(LearningRule):
     nudged: Finder | None = None
     dynamics: NudgeInTime | None = None
 
-    order = 2
+    @property
+    def order(self) -> int:
+        """The power of β that the error has: 1 where the window lets even parts of the response through."""
+        return 2 if abs(self.window.square_leakage) < 1e-12 else 1
 
     def __post_init__(self):
         super().__post_init__()

@@ -82,12 +82,16 @@ def stiffness_weighted(problem: Any, free: State, error: State) -> State:
     return unflatten(jnp.where(outputs, -forces, 0.0), free)
 
 
-def contrastive_function(problem: Any, free: State, finder: Finder) -> Array:
+def contrastive_function(problem: Any, free: State, finder: Finder) -> tuple[Array, tuple[Array, Array]]:
     """E(equilibrium with the outputs held at the target) − E(free equilibrium), one number per batch entry.
 
     Both equilibria are found here, from `free`; differentiable in everything that the problem holds.
+
+    Returns:
+        The energies, and the worst (residual, outcome) of both searches.
     """
     rest = dataclasses.replace(problem, target=None)
     held = hold_outputs(problem, problem.target)
-    loose, tight = solve(rest, free, finder)[0], solve(held, held.insert(free), finder)[0]
-    return energy(held, tight) - energy(rest, loose)
+    (loose, *first), (tight, *second) = solve(rest, free, finder), solve(held, held.insert(free), finder)
+    evidence = [jnp.maximum(jnp.max(a), jnp.max(b)) for a, b in ((first[0], second[0]), (first[2], second[2]))]
+    return energy(held, tight) - energy(rest, loose), (evidence[0], evidence[1])

@@ -105,6 +105,15 @@ class LockIn:
         """What the amplitude reads of a constant 1; (2/N) Σ sin φ_n without a fit."""
         return float(math.fsum(self.by_period[0].ravel()))
 
+    @property
+    def square_leakage(self) -> float:
+        """What the amplitude reads of sin²φ, the even part of a response to the nudge, (2/N) Σ sin³φ_n without a fit.
+
+        An error of the first order in the nudge: it is there in windows of parts of periods, and with three samples a
+        period unless the window begins at a multiple of a sixth of one.
+        """
+        return float(math.fsum((self.by_period[0] * self.sines**2).ravel()))
+
     def points(self) -> Points:
         """The window on a signal that depends on the nudge's value alone."""
         sines, place = np.unique(self.sines, return_inverse=True)

@@ -59,10 +59,11 @@ class NudgeInTime:
 
     def periods(self, problem: Any, beta: Any, window: LockIn) -> Callable[[State, Array], Period]:
         """The function (state, number of the period) → `Period` that a lock-in reads; all periods are alike."""
-        times = self.period * (window.offset + jnp.arange(window.samples + 1) / window.samples)
+        dtype = problem.beta.dtype
+        times = (self.period * (window.offset + jnp.arange(window.samples + 1) / window.samples)).astype(dtype)
 
         def nudged(t):
-            return dataclasses.replace(problem, beta=beta * jnp.sin(2 * math.pi * t / self.period))
+            return dataclasses.replace(problem, beta=(beta * jnp.sin(2 * math.pi * t / self.period)).astype(dtype))
 
         def one(state: State, number: Array) -> Period:
             solution = diffrax.diffeqsolve(

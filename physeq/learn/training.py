@@ -125,7 +125,12 @@ def _epoch_steps(packed, params, opt_state, key):
         if info.moved is not None:  # weights that moved inside a phase stay where they are
             moved = info.moved
         else:
-            updates, opt_state = optimizer.update(gradients, opt_state, params)
+            # Constants have gradients too, which an optimiser that looks at all of them at once must not see.
+            seen = {
+                p: {k: g if trainable[p][k] else jnp.zeros_like(g) for k, g in own.items()}
+                for p, own in gradients.items()
+            }
+            updates, opt_state = optimizer.update(seen, opt_state, params)
             moved = {
                 p: {k: v + updates[p][k] if trainable[p][k] else v for k, v in own.items()} for p, own in params.items()
             }

@@ -170,6 +170,14 @@ def _equilibrium(names: Names, local: LocalForm, v) -> Iterator[Block]:
             if value.has(sp.Piecewise) and not free_value.has(sp.Piecewise):
                 value, remark = free_value, "then clipped to the bounds of the node"
             yield Equation(Chain("leftarrow", x, value), label=label, note=remark)
+    if free is not None and not local.minimum[v.key] and names.derivation.structure.conservative:
+        yield Note(
+            [
+                "Where the energy of the node has a maximum there, ",
+                Math(x),
+                " goes to the bound on its side of it instead.",
+            ]
+        )
     if free is None and not v.internal:
         yield Note(["No closed form of the local equilibrium of ", Math(x), " is known."])
 

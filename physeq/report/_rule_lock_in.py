@@ -136,11 +136,16 @@ def _in_time(rule: Any) -> Iterator[Block]:
 
 
 def _leak(window: Any) -> Iterator[Block]:
-    """What a window lets through that is no whole number of periods."""
+    """What a window lets through that is no sine."""
     if abs(window.leakage) > 1e-12:
         yield Note(
             f"The window is no whole number of periods: {window.leakage:.3g} of the mean leaks into every sine "
             "component, and the amplitude of the nudge divides it."
+        )
+    if abs(window.square_leakage) > 1e-12:
+        yield Note(
+            f"The window reads {window.square_leakage:.3g} of the even part of every response, which grows with the "
+            "square of the nudge: the error of the estimate is of the first order in the nudge, not of the second."
         )
 
 

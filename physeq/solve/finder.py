@@ -130,12 +130,30 @@ def default_tolerance(dtype: Any) -> float:
     return float(jnp.finfo(dtype).eps) ** (2 / 3)
 
 
-def per_sample(problem: Any, free: State, function: Callable) -> Any:
-    """Map a one-sample function (problem, free) → pytree over the batch of a problem."""
+# Matrices of a batch that are kept at once have at most so many entries: 256 MiB in double precision.
+_DENSE_ENTRIES = 2**25
+
+
+def per_sample(problem: Any, free: State, function: Callable, dense: bool = False) -> Any:
+    """Map a one-sample function (problem, free) → pytree over the batch of a problem.
+
+    A `dense` function makes a matrix of all unknowns: large batches of large systems then go in parts.
+    """
     if not problem.batch:
         return function(problem, free)
     single, mapped = samples(problem, free)
-    result = jax.vmap(lambda leaves: function(*single(leaves)))(mapped)
+    count, size = math.prod(problem.batch), flatten(free).shape[-1]
+    part = max(1, _DENSE_ENTRIES // max(size, 1) ** 2)
+
+    def one(leaves):
+        return function(*single(leaves))
+
+    if dense and part < count:
+        # Parts of one size where that costs little: an odd last part would be compiled as a program of its own.
+        even = max(k for k in range(1, part + 1) if count % k == 0)
+        result = jax.lax.map(one, mapped, batch_size=even if 2 * even > part else part)
+    else:
+        result = jax.vmap(one)(mapped)
     return jax.tree.map(lambda x: x.reshape(*problem.batch, *x.shape[1:]), result)
 
 

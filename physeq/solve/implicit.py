@@ -54,7 +54,9 @@ def adjoint(problem: Any, free: State, cotangent: State) -> State:
         linear = lx.FunctionLinearOperator(operator, jax.eval_shape(lambda: x))
         tolerance = default_tolerance(x.dtype)
         solver = lx.GMRES(rtol=tolerance, atol=tolerance * 1e-6, max_steps=20 * x.size, restart=50)
-        return unflatten(lx.linear_solve(linear, right, solver, throw=False).value, state)
+        found = lx.linear_solve(linear, right, solver, throw=False)
+        # What did not converge must not pass for a derivative.
+        return unflatten(jnp.where(found.result == lx.RESULTS.successful, found.value, jnp.nan), state)
 
     return _per_sample_pair(problem, free, cotangent, single)
 
@@ -72,7 +74,7 @@ def _per_sample_pair(problem: Any, free: State, seed: State, function) -> State:
         ]
         return function(one, pair)
 
-    return per_sample(problem, packed, unpack)
+    return per_sample(problem, packed, unpack, dense=True)
 
 
 def solve(problem: Any, free: State, finder: Finder) -> tuple[State, Array, Array, Array]:

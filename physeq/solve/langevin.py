@@ -57,13 +57,13 @@ class Langevin(Finder):
         rate, begin = velocity(problem), {"state": split_complex(free)}
         drift = diffrax.ODETerm(lambda t, y, _: {"state": split_complex(rate(join_complex(y["state"])))})
         terms: Any = diffrax.MultiTerm(drift, brownian_terms(self.noise, problem, begin, self.duration, self.dt))
-        steps = math.ceil(self.duration / self.dt - 1e-9)
+        steps, dtype = math.ceil(self.duration / self.dt - 1e-9), jnp.finfo(problem.beta.dtype).dtype
         solution = diffrax.diffeqsolve(
             terms,
             diffrax.Heun(),
-            t0=0.0,
-            t1=self.duration,
-            dt0=self.dt,
+            t0=jnp.zeros((), dtype),
+            t1=jnp.asarray(self.duration, dtype),
+            dt0=jnp.asarray(self.dt, dtype),
             y0=begin,
             saveat=diffrax.SaveAt(t1=True),
             max_steps=steps + 1,

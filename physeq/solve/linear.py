@@ -38,18 +38,21 @@ class DenseDirect:
 
     def solve(self, problem: Any, free: State) -> State:
         """One step H δ = f from the start, with one factorisation for all samples of one nudge."""
-        # A signal may stand in the matrix, which then differs from sample to sample.
-        return per_sample(problem, free, self._together) if problem.signals else self._together(problem, free)
+        # A signal or a target may stand in the matrix, which then differs from sample to sample; nudges are grouped
+        # along the first axis of the batch.
+        cost = problem.lowered.derivation.cost
+        apart = problem.target is not None and cost is not None and cost.curvature_per_sample
+        shape = problem.beta.shape
+        grouped = problem.beta.size == 1 or (len(shape) == len(problem.batch) and problem.beta.size == shape[0])
+        if problem.signals or apart or not grouped:
+            return per_sample(problem, free, self._together, dense=True)
+        return self._together(problem, free)
 
     def _together(self, problem: Any, free: State) -> State:
         held, start = held_mask(problem, free), flatten(free)
         right = jnp.where(held, 0.0, flatten(problem.force(free)))
         size = start.shape[-1]
         nudges = problem.beta.shape[0] if problem.beta.size > 1 else 1
-        if problem.beta.size != nudges:
-            raise ModelError(
-                "LinearSolve takes one nudge for all samples, or one for each entry of the first batch axis"
-            )
         single, leaves = samples(problem, free) if problem.batch else (lambda x: x, (problem, free))
 
         def solve_phase(k, rights):
@@ -124,6 +127,12 @@ class SparseDirect:
 
     def solve(self, problem: Any, free: State) -> State:
         """One step H δ = f from the start."""
+        cost = problem.lowered.derivation.cost
+        if problem.target is not None and cost is not None and cost.readout_terms is not None:
+            raise ModelError(
+                "SparseDirect: the nudge of a readout joins all nodes that it reads, and its matrix is not sparse; use "
+                "DenseDirect or ConjugateGradients"
+            )
         return per_sample(problem, free, self._single)
 
     def _single(self, problem: Any, free: State) -> State:

@@ -75,7 +75,7 @@ class Minimise(Finder):
         start, steps = per_sample(problem, free, self._descend)
         state, residual, polished, outcome = self.polish.find(problem, start)
         if problem.lowered.derivation.structure.convex is not True:
-            unstable = ~per_sample(problem, state, _is_minimum) & (outcome < Outcome.NOT_CONVERGED)
+            unstable = ~per_sample(problem, state, _is_minimum, dense=True) & (outcome < Outcome.NOT_CONVERGED)
             outcome = jnp.where(unstable, jnp.int32(Outcome.UNSTABLE), outcome)
         return state, residual, jnp.max(steps) + polished, outcome
 

@@ -46,7 +46,7 @@ class Newton(Finder):
         """The same method, on complex states."""
 
     def find(self, problem: Any, free: State) -> tuple[State, Array, Array, Array]:
-        state, residual, steps, outcome = per_sample(problem, free, self._single)
+        state, residual, steps, outcome = per_sample(problem, free, self._single, dense=True)
         return state, residual, jnp.max(steps), outcome
 
     def _single(self, problem: Any, free: State):

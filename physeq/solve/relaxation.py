@@ -15,10 +15,13 @@ from jaxtyping import Array
 from physeq.errors import ModelError
 from physeq.settings import finite, whole
 from physeq.solve.dynamics import check_dynamics, velocity
-from physeq.solve.finder import Finder, largest_change, per_sample, residual_of
+from physeq.solve.finder import Finder, flatten, largest_change, per_sample, residual_of
 from physeq.solve.loop import iterate
 from physeq.solve.noise import GaussianNoise, check_budget, drawn_or_new, noisy_steps
 from physeq.solve.result import State, outcome_of
+
+# Of forces at rest, and of adaptive steps, in double precision.
+_TOLERANCE, _STEP_TOLERANCE = 1e-6, 1e-7
 
 
 @dataclass(frozen=True)
@@ -48,31 +51,34 @@ class Relaxation(Finder):
 
     Attributes:
         duration: longest physical time.
-        tolerance: on the largest |force|; must exceed the step tolerance, near which explicit solvers chatter.
-        rtol, atol: of the adaptive steps.
+        tolerance: on the largest |force|; must exceed the step tolerance, near which explicit solvers chatter. By
+            default 1e-6, and in single precision what rounding leaves of the largest curvature times the largest
+            unknown.
+        rtol, atol: of the adaptive steps, by default 1e-7 and in single precision ten units of rounding.
         method: `Explicit()` or `Implicit()`.
         max_steps: most integration steps.
     """
 
     duration: float = 1e4
-    tolerance: float = 1e-6
-    rtol: float = 1e-7
-    atol: float = 1e-7
+    tolerance: float | None = None
+    rtol: float | None = None
+    atol: float | None = None
     method: Explicit | Implicit = field(default_factory=Explicit)
     max_steps: int = 100_000
 
     def __post_init__(self):
         for name in ("duration", "tolerance", "rtol", "atol"):
-            finite("Relaxation", name, getattr(self, name), above=0)
+            if (value := getattr(self, name)) is not None:
+                finite("Relaxation", name, value, above=0)
         whole("Relaxation", "max_steps", self.max_steps, 1)
         super().__post_init__()
 
     def check(self, model: Any) -> None:
         check_dynamics(model, "Relaxation")
-        if self.tolerance < 3 * self.atol:
+        tolerance, atol = self.tolerance or _TOLERANCE, self.atol or _STEP_TOLERANCE
+        if tolerance < 3 * atol:
             raise ModelError(
-                f"Relaxation: tolerance {self.tolerance} must be at least 3 × atol ({3 * self.atol:.3g}): "
-                "adaptive solvers "
+                f"Relaxation: tolerance {tolerance} must be at least 3 × atol ({3 * atol:.3g}): adaptive solvers "
                 "chatter at their own tolerance; lower atol and rtol"
             )
 
@@ -87,22 +93,33 @@ class Relaxation(Finder):
                 "Relaxation: Implicit() needs double precision; train with --precision double, or set "
                 'jax.config.update("jax_enable_x64", True)'
             )
-        rate = velocity(problem)
+        rate, dtype = velocity(problem), jnp.finfo(problem.beta.dtype).dtype
 
         def field_(_, x, __):
             return rate(x)
 
+        eps = float(jnp.finfo(dtype).eps)
+        stiffness = jnp.max(jnp.abs(flatten(problem.curvature(free))))
+
+        def tolerance(y: State) -> Any:
+            if self.tolerance is not None:
+                return self.tolerance
+            rounding = 100 * eps * stiffness * (1 + jnp.max(jnp.abs(flatten(y))))
+            return jnp.maximum(_TOLERANCE, jnp.where(jnp.isfinite(rounding), rounding, 0.0))
+
         def settled(t, y, args, **_):
-            return jnp.all(residual_of(problem, y) <= self.tolerance)
+            return jnp.all(residual_of(problem, y) <= tolerance(y))
+
+        rtol, atol = (max(_STEP_TOLERANCE, 10 * eps) if t is None else t for t in (self.rtol, self.atol))
 
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(field_),
             self.method.solver(),
-            t0=0.0,
-            t1=self.duration,
+            t0=jnp.zeros((), dtype),
+            t1=jnp.asarray(self.duration, dtype),
             dt0=None,
             y0=free,
-            stepsize_controller=diffrax.PIDController(rtol=self.rtol, atol=self.atol),
+            stepsize_controller=diffrax.PIDController(rtol=rtol, atol=atol),
             saveat=diffrax.SaveAt(t1=True),
             event=diffrax.Event(settled),
             max_steps=self.max_steps,
@@ -111,7 +128,7 @@ class Relaxation(Finder):
         )
         last = problem.project({g: {k: x[-1] for k, x in own.items()} for g, own in solution.ys.items()})
         residual = residual_of(problem, last)
-        return last, residual, solution.stats["num_steps"].astype(jnp.int32), outcome_of(residual, self.tolerance)
+        return last, residual, solution.stats["num_steps"].astype(jnp.int32), outcome_of(residual, tolerance(last))
 
 
 @dataclass(frozen=True)

@@ -123,9 +123,12 @@ class TransportedError(Problem):
         return self.stiffness if groups is None else {g: self.stiffness[g] for g in groups}
 
     def linearised_equilibrium(self, free: State, group: str, pull: State) -> dict[str, Array]:
-        """d + h⁻¹ (Jᵀ d − β ∂C/∂x): every node's own equilibrium with its neighbours' d as they are."""
-        force = self.force(free)[group]
-        return {key: x + force[key] / self.stiffness[group][key] for key, x in free[group].items()}
+        """d + h⁻¹ (Jᵀ d + pull): every node's own equilibrium with its neighbours' d as they are."""
+        result, extra = {}, pull.get(group, {})
+        for key, force in self.transposed(free)[group].items():
+            moved = free[group][key] + (force + extra.get(key, 0.0)) / self.stiffness[group][key]
+            result[key] = self.mask(group, key, moved, free[group][key])
+        return result
 
 
 def transported_error(problem: Problem, mean: State) -> TransportedError:

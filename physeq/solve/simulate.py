@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import diffrax
@@ -11,13 +11,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optimistix as optx
 from jaxtyping import Array
 
 from physeq.compile.motion import BoundMotion, Motion
 from physeq.compile.motion_observe import observe, quantity
 from physeq.errors import ModelError, SolveError
 from physeq.settings import finite
+from physeq.solve.crossing import Bisection, Crossing
 from physeq.solve.linear_backend import LinearBackend
 from physeq.solve.motion_route import Route, route_of
 from physeq.solve.rest import SparseNewton, consistent, rates, steady
@@ -38,24 +38,6 @@ class OperatingPoint:
     """
 
     newton: SparseNewton = field(default_factory=SparseNewton)
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """An event that ends a motion: a quantity reaches a level.
-
-    Attributes:
-        name: of the quantity, as in `Solution`; one number (of one node or element).
-        level: where it ends.
-        rising: True for upward crossings alone, False for downward ones, None for both.
-
-    >>> Crossing("out.v", 0.5)
-    Crossing(name='out.v', level=0.5, rising=None)
-    """
-
-    name: str
-    level: float = 0.0
-    rising: bool | None = None
 
 
 def simulate(
@@ -106,7 +88,8 @@ def simulate(
         corners: times at which sources jump or bend, for adaptive steps to end on; by default those of all waveforms.
             Inside jit or grad over the parameters of pulses they have to be given:
             `motion.bind(params).corners(t0, t1)`, found outside.
-        event: stop at a `Crossing`.
+        event: stop at a `Crossing`. It is seen where the quantity lies on the other side at the end of a step, so that
+            steps are at most (t1 − t0)/50 long; give `max_step` where it crosses forth and back in less.
         noise: `ThermalNoise(k_B T)`: the motion is a stochastic differential equation, with a constant `step` and its
             random `key` (one trajectory for each; `jax.vmap` over keys for many).
         dense: keep the integrator's interpolation, for `Solution.at`.
@@ -160,14 +143,19 @@ def simulate(
     opening = begin if step is None else jnp.asarray(step, dtype)
     if step is None:
         longest = bound.longest_step(begin, end) if max_step is None else jnp.asarray(max_step, dtype)
+        if event is not None and max_step is None:  # it is seen at the ends of steps alone
+            longest = (end - begin) / 50 if longest is None else jnp.minimum(longest, (end - begin) / 50)
         controller = diffrax.PIDController(
             rtol=rtol, atol=route.tolerance(bound, rtol, dtype) if atol is None else atol, dtmax=longest, factormax=6.0
         )
         opening = (end - begin) * 1e-6 if first_step is None else jnp.asarray(first_step, dtype)
         if corners is not None and len(corners):
             controller = diffrax.ClipStepSizeController(controller, jump_ts=jnp.asarray(corners, dtype))
-    settings = (route, controller, event, dense, max_steps, adjoint, progress)
-    raw = _solve(bound, begin, end, y0, times, opening, settings)
+    # Another level compiles nothing anew.
+    level = None if event is None else jnp.asarray(event.level, dtype)
+    kind = None if event is None else replace(event, level=0.0)
+    settings = (route, controller, kind, dense, max_steps, adjoint, progress)
+    raw = _solve(bound, begin, end, y0, times, opening, level, settings)
     if throw and not isinstance(raw.stats["num_steps"], jax.core.Tracer):
         _check(raw, t1)
     stats, kept, last = raw.stats, *zip(raw.ts, raw.ys, strict=True)
@@ -208,7 +196,7 @@ def _check_options(t0: float, t1: float, ts: Any, start: Any, solver: Any, **pos
 
 
 @eqx.filter_jit
-def _solve(bound, t0, t1, y0, times, step, settings):
+def _solve(bound, t0, t1, y0, times, step, level, settings):
     route, controller, event, dense, max_steps, adjoint, progress = settings
     options = {}
     if event is not None:
@@ -218,9 +206,10 @@ def _solve(bound, t0, t1, y0, times, step, settings):
             bound, y0 = args
             whole = route.whole(bound, t, y, y0)
             moving = rates(bound, t, whole) if wanted.needs_rates else jnp.zeros_like(whole)
-            return observe(bound, wanted, t, whole, moving) - event.level
+            # diffrax puts it beside numbers of the default precision.
+            return (observe(bound, wanted, t, whole, moving) - level).astype(jnp.result_type(float))
 
-        options["event"] = diffrax.Event(reached, optx.Newton(1e-10, 1e-10), direction=event.rising)
+        options["event"] = diffrax.Event(reached, Bisection(rtol=0.0, atol=0.0), direction=event.rising)
     if adjoint is not None:
         options["adjoint"] = adjoint
     if progress is not None:

@@ -42,8 +42,16 @@ class CostForm:
 
     @property
     def linear_derivative(self) -> bool:
-        """Whether ∂C/∂x is affine in x (a quadratic cost), so that a nudge keeps a linear system linear."""
-        return self.derivative.diff(self.variable, 2) == 0
+        """Whether ∂C/∂x is affine in x (a quadratic cost of a linear readout), so that a nudge keeps a linear system
+        linear."""
+        x = next(iter(self.unknowns.values())).symbol
+        linear = all(term.source.diff(x, 2) == 0 for term in self.readout_terms or ())
+        return linear and self.derivative.diff(self.variable, 2) == 0
+
+    @property
+    def curvature_per_sample(self) -> bool:
+        """Whether ∂²C/∂x² holds the target, so that it differs from sample to sample."""
+        return self.target is not None and self.derivative.diff(self.variable).has(self.target)
 
     @property
     def squared_error(self) -> bool:

@@ -7,16 +7,16 @@ come from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
 
 from physeq.errors import ModelError
 from physeq.symbolic.forms import PlacementForm, derivative
-from physeq.symbolic.minimise import declared_equilibrium, local_equilibrium
+from physeq.symbolic.minimise import declared_equilibrium, local_equilibrium, surely_minimum
 from physeq.symbolic.reduction import Variable
-from physeq.symbolic.symbols import LocalSymbol, Parameter, local_symbol, nudge
+from physeq.symbolic.symbols import LocalSymbol, Parameter, drive, local_symbol, nudge
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +63,7 @@ class LocalForm:
         curvature: {key: −∂force/∂x}.
         equilibrium: {key: x* that solves force + drive = 0, or None}.
         nudged_equilibrium: the same with −β ∂C/∂x added, for outputs without a readout.
+        minimum, nudged_minimum: {key: whether that x* is a minimum whatever the signs of parameters, messages and β}.
     """
 
     group: str
@@ -76,6 +77,8 @@ class LocalForm:
     curvature: Mapping[str, sp.Expr]
     equilibrium: Mapping[str, sp.Expr | None]
     nudged_equilibrium: Mapping[str, sp.Expr | None]
+    minimum: Mapping[str, bool]
+    nudged_minimum: Mapping[str, bool]
 
 
 def placed_symbol(parameter: Parameter, placement: str, alone: bool) -> LocalSymbol:
@@ -121,6 +124,8 @@ def local_form(
     curvature: dict[str, sp.Expr] = {}
     equilibrium: dict[str, sp.Expr | None] = {}
     nudged: dict[str, sp.Expr | None] = {}
+    minimum, nudged_minimum = {}, {}
+    stiff = {m.symbol for m in messages if all((c.coefficient * c.feature).is_nonnegative for c in m.contributions)}
     for v in variables:
         x = v.symbol
         acting = sum((m.symbol * m.feature for m in messages if m.acts_on is v), sp.S.Zero)
@@ -135,9 +140,16 @@ def local_form(
             if cost is not None and cost.has(x):
                 pull = -nudge * sp.diff(cost, x)
                 nudged[v.key] = local_equilibrium(force[v.key] + pull, x, bounded=boxed)
+                nudged_minimum[v.key] = _is_minimum(force[v.key] + pull, x, nudged[v.key], stiff)
+            minimum[v.key] = _is_minimum(force[v.key], x, equilibrium[v.key], stiff)
     return LocalForm(
-        group, variables, own, elements, parameters, messages, energy, force, curvature, equilibrium, nudged
-    )
+        group, variables, own, elements, parameters, messages, energy, force, curvature, equilibrium, nudged, minimum,
+        nudged_minimum,
+    )  # fmt: skip
+
+
+def _is_minimum(force: sp.Expr, x: sp.Symbol, found: sp.Expr | None, stiff: Collection[sp.Symbol]) -> bool:
+    return found is not None and surely_minimum(force + drive, x, found, stiff)
 
 
 def _equilibrium(own, placed, force, x, boxed) -> sp.Expr | None:

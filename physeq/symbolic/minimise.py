@@ -7,6 +7,7 @@ checked by putting it back into the equation at random points.
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 
 import sympy as sp
 from sympy.functions.elementary.trigonometric import TrigonometricFunction
@@ -51,6 +52,37 @@ def declared_equilibrium(
     if rest.has(x):
         rest = sp.simplify(rest)
     return None if rest.has(x) else minimiser.subs(drive, drive + rest)
+
+
+def surely_minimum(total: sp.Expr, x: sp.Symbol, root: sp.Expr, nonnegative: Collection[sp.Symbol] = ()) -> bool:
+    """Whether the force falls through its root, ∂total/∂x < 0, for all numbers of the other symbols that were drawn.
+
+    Symbols that are declared positive, or are in `nonnegative`, are drawn so; all others with both signs.
+
+    >>> x, k, h = sp.Symbol("x", real=True), sp.Symbol("k", positive=True), sp.Symbol("h", real=True)
+    >>> surely_minimum(-k * x + h, x, h / k), surely_minimum(-h * x + k, x, k / h)
+    (True, False)
+    """
+    generator = random.Random(1)
+    slope = sp.diff(total, x)
+    symbols = sorted((slope.free_symbols | root.free_symbols) - {x}, key=str)
+    seen = 0
+    for _ in range(60):
+        values = {
+            s: sp.Float(generator.uniform(0.2, 2.0))
+            * (1 if s.is_positive or s in nonnegative else generator.choice((-1, 1)))
+            for s in symbols
+        }
+        at = root.subs(values).evalf()
+        found = slope.subs(values | {x: at}).evalf() if at.is_real and at.is_finite else None
+        if found is None or not found.is_real or not found.is_finite:
+            continue
+        if found >= 0:
+            return False
+        seen += 1
+        if seen == 12:
+            return True
+    return False
 
 
 def _linear(total: sp.Expr, x: sp.Symbol) -> sp.Expr | None:

@@ -43,6 +43,7 @@ def test_rules_and_training_keep_to_the_started_state(model):
     assert pq.audit(model, params, rule, None, np.array([1.3])).best.relative_error < 1e-8
     result = pq.fit(model, rule, (None, np.array([[1.3]])), optimizer=optax.adam(0.02), epochs=40)
     assert result.train["cost"] < 1e-2 * result.history[0]["running_cost"]
+    np.testing.assert_allclose(result.predict(None), [[result.model.equilibrium(result.params)["nodes"]["s"][2]]])
     # The last node is joined to the output through one that has gone up: it keeps its side.
     assert model.equilibrium(result.params).state["nodes"]["s"][4] < 0
 

@@ -194,7 +194,7 @@ def test_contrastive_function_is_power_by_numpy():
 
     def function(values):
         problem = model.problem({"edges": {"g": values}}, np.array([source]), target)
-        return pq.learn.exact.contrastive_function(problem, problem.start(), pq.LinearSolve())
+        return pq.learn.exact.contrastive_function(problem, problem.start(), pq.LinearSolve())[0]
 
     assert function(params["edges"]["g"]) == pytest.approx(error @ stiffness @ error / 2, rel=1e-10)
 

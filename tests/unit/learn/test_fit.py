@@ -141,3 +141,74 @@ def test_a_nudge_that_leaves_the_basin_is_found():
         rule = pq.EquilibriumPropagation(pq.OneSided(beta), free=finder, nudged=finder)
         mask = pq.left_basin(model, params, rule, None, target, jax.random.key(0))
         assert bool(mask.all()) is leaves
+
+
+def test_constants_do_not_count_in_norms():
+    """A constant in units that make its derivative large must not shrink the steps of all others."""
+    s, y = pq.coordinate("s"), pq.target("y")
+    c, k = (
+        pq.parameter("c", positive=True, initial=1e-6, trainable=False),
+        pq.parameter("k", positive=True, initial=1.0),
+    )
+    node = pq.Node("node", potential=c * 1e6 * s**2 / 2)
+    spring = pq.Edge("spring", potential=k * (s.source - s.target) ** 2 / 2)
+    model = pq.System(
+        pq.complete(3), nodes=node, edges=spring, inputs=[0], outputs=[2], cost=(s - y) ** 2 / 2
+    ).compile()
+    data = np.array([[1.0], [0.5]]), np.array([[0.6], [0.3]])
+    given = {"epochs": 5, "progress": False, "basin": None}
+    params = model.init_parameters(jax.random.key(0))
+    slope, _ = RULE.gradient(model, params, *data)
+    assert np.abs(slope["nodes"]["c"]).max() > 1e4 > np.linalg.norm(slope["edges"]["k"])
+    clipped = optax.chain(optax.clip_by_global_norm(100.0), optax.sgd(0.1))
+    free, bound = (pq.fit(model, RULE, data, optimizer=o, **given) for o in (optax.sgd(0.1), clipped))
+    np.testing.assert_allclose(bound.params["edges"]["k"], free.params["edges"]["k"], rtol=1e-12)
+
+
+def test_many_of_one_and_parameters_for_each(network, data):
+    given = {"optimizer": optax.adam(0.03), "epochs": 2, "batch_size": 5, "progress": False}
+    params = network.init_parameters(jax.random.key(7))
+    stacked = jax.tree.map(lambda p: p[None], params)
+    (one,) = pq.fit_many(network, RULE, data, seeds=[3], params=stacked, **given)
+    alone = pq.fit(network, RULE, data, seed=3, params=params, basin=None, **given)
+    np.testing.assert_allclose(one.params["edges"]["g"], alone.params["edges"]["g"], rtol=1e-9)
+    with pytest.raises(pq.ModelError, match="must have a leading axis of 2"):
+        pq.fit_many(network, RULE, data, seeds=[3, 4], params=params, **given)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"optimizer": "adam"}, "optimizer must be an optax optimiser .* got 'adam'"),
+        ({"epochs": 1.5}, "epochs must be a whole number of at least 0, got 1.5"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(network, data, options, message):
+    with pytest.raises(pq.ModelError, match=message):
+        train(network, data, **options)
+
+
+def test_a_system_is_no_model(network, data):
+    with pytest.raises(pq.ModelError, match=r"model must be a compiled system, got .*; pass system.compile\(\)"):
+        train(network.system, data)
+    with pytest.raises(pq.ModelError, match=r"pass system.compile\(\)"):
+        RULE.gradient(network.system, {}, *data)
+
+
+def test_parameters_that_are_no_numbers_are_named(network, data):
+    params = network.init_parameters(jax.random.key(0))
+    broken = {"edges": {"g": params["edges"]["g"].at[3].set(np.nan)}}
+    whole = {"edges": {"g": np.ones(params["edges"]["g"].shape, int)}}
+    for wrong, message in ((broken, r"'g'\]: element \(3,\) is nan"), (whole, "must hold floating numbers, got int64")):
+        with pytest.raises(pq.ModelError, match=message):
+            pq.equilibrium(network, wrong, data[0])
+        with pytest.raises(pq.ModelError, match=message):
+            RULE.gradient(network, wrong, *data)
+
+
+def test_a_start_has_the_batch_of_the_problem(network, data):
+    params = network.init_parameters(jax.random.key(0))
+    start = {"nodes": {"v": np.zeros((2, len(data[0]), 10))}}
+    with pytest.raises(pq.ModelError, match=r"must have shape \(10,\) or \(23, 10\), got shape \(2, 23, 10\)"):
+        pq.equilibrium(network, params, data[0], start=start)

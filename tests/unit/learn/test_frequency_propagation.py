@@ -411,3 +411,15 @@ def test_models_are_checked():
     plain = pq.System(pq.complete(3), edges=pq.electrical.resistor(), ground=0, inputs=[1]).compile()
     with pytest.raises(pq.ModelError, match="FrequencyPropagation needs a cost"):
         pq.FrequencyPropagation().check(plain)
+
+
+def test_three_samples_at_an_odd_offset_read_the_even_part(resistors):
+    """The error is of the first order in β where the window says so: square_leakage, of sin²φ into the amplitude."""
+    betas = np.array([0.1, 0.05, 0.025])
+    odd, even = pq.LockIn(samples=3, offset=1 / 12), pq.LockIn(samples=3, offset=1 / 6)
+    assert odd.square_leakage == pytest.approx(-0.5) and abs(even.square_leakage) < 1e-14
+    for window, order in ((odd, 1), (even, 2)):
+        rule = resistors.rule(0.1, window)
+        errors = resistors.errors(lambda beta, window=window: resistors.rule(beta, window), betas)
+        assert rule.order == order
+        assert np.log2(errors[:-1] / errors[1:])[-1] == pytest.approx(order, abs=0.15)

@@ -151,6 +151,19 @@ def test_noise_of_the_map_is_inside_the_activation(network):
     np.testing.assert_allclose(outside["output"]["s"] - loud["output"]["s"], 0.3, atol=1e-12)
 
 
+def test_noise_of_the_map_reaches_the_difference_of_copies(network, data):
+    """DyadicEP: the noise of one step over the local stiffness is what a last step moves d by."""
+    params = network.init_parameters(KEY)
+    found = {}
+    for sigma in (0.0, 1e-3, 2e-3):
+        rule = pq.DyadicEP(nudged=pq.FixedPoint(50, noise=pq.GaussianNoise(sigma)))
+        estimate, _ = rule.gradient(network, params, data[0], data[1], key=KEY)
+        found[sigma] = np.asarray(estimate["hidden->output"]["w"])
+    one, two = found[1e-3] - found[0.0], found[2e-3] - found[0.0]
+    assert np.linalg.norm(one) > 1e-3 * np.linalg.norm(found[0.0])
+    np.testing.assert_allclose(two, 2 * one, rtol=1e-6, atol=1e-12)  # d is linear, and so is what noise does to it
+
+
 def test_noise_is_real_in_complex_states_and_held_nodes_have_none():
     model = pq.System(
         pq.complete(3),

@@ -97,6 +97,41 @@ def test_events_end_a_motion(charging):
     assert bool(jnp.any(sol.event))
 
 
+@pytest.mark.parametrize("single", [False, True], ids=["double", "single"])
+@pytest.mark.parametrize("unit", [1.0, 1e-9], ids=["seconds", "nanoseconds"])
+def test_events_are_found_to_rounding_in_all_units(single, unit):
+    """x = a cos ωt reaches every level at arccos(level/a)/ω, also close to the turning point, where it soon returns."""
+    x, m, k = pq.coordinate("x"), pq.parameter("m", positive=True), pq.parameter("k", positive=True)
+    mass = pq.Node("mass", kinetic=m * x.dot**2 / 2, potential=k * x**2 / 2)
+    motion = pq.System(pq.complete(1), nodes=mass).motion()
+    dtype = np.float32 if single else np.float64
+    params = {"nodes": {"m": np.ones(1, dtype), "k": np.full(1, unit**-2, dtype)}}
+    for level in (0.9, 0.3, 0.0, -0.6, -0.99):
+        found = motion.simulate(
+            params, t1=5 * unit, rtol=1e-6 if single else 1e-10, start={"nodes": {"x": [unit]}},
+            event=pq.Crossing("0.x", level * unit),
+        )  # fmt: skip
+        assert float(found.end) == pytest.approx(unit * np.arccos(level), rel=1e-4 if single else 1e-8)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"ts": [0.0, 2.0]}, "ts must lie between t0 = 0.0 and t1 = 1.0, got 2.0"),
+        ({"ts": [0.5, 0.1]}, "ts must be times in one row, in order"),
+        ({"step": -0.1}, "step must be a finite number above 0, got -0.1"),
+        ({"rtol": -1.0}, "rtol must be a finite number above 0"),
+        ({"solver": "tsit5"}, "solver must be an integrator such as .* got 'tsit5'"),
+        ({"solver": pq.Rodas5P}, r"call it: Rodas5P\(\)"),
+        ({"start": "op"}, "start must be a dict of values"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(charging, options, message):
+    motion, params = charging
+    with pytest.raises(pq.ModelError, match=message):
+        motion.simulate(params, t1=1.0, **options)
+
+
 def test_the_operating_point_starts_a_motion(charging):
     motion, params = charging
     sol = motion.simulate(params, t1=1e-3, start=pq.OperatingPoint())
