@@ -25,6 +25,7 @@ extensions = [
     "plain_docstrings",
     "components",
     "gallery",
+    "command_line",
 ]
 exclude_patterns = ["_build", "_ext"]
 

@@ -43,9 +43,9 @@ def rules_for(model: Any, names: Sequence[str]) -> list[tuple[LearningRule, str 
         if name == "equilibrium-propagation":
             found += [(rule, None) for rule in _equilibrium_propagation(model)]
         elif name == "backpropagation-through-time":
-            finder = budget_finder(model)
-            reason = "it needs a finder with a fixed number of steps, and no local equilibrium has a closed form here"
-            found.append((BackpropagationThroughTime(finder or EulerSteps()), None if finder else reason))
+            # Steps enough to settle: what is not settled shows as an error of the rule.
+            finder = budget_finder(model) or _first_fitting(model, NodeDescent(500), EulerSteps(0.1, 2000))
+            found.append((BackpropagationThroughTime(finder), None))
         else:
             found.append(_with_budget(fitting(build("rule", name, f"rule {name}"), model.derivation), model))
     return found
@@ -74,9 +74,13 @@ def _with_budget(rule: LearningRule, model: Any) -> tuple[LearningRule, str | No
     """Rules that move weights at every step get a map of the model's that takes a fixed number of steps."""
     if not rule.moves_weights:
         return rule, None
-    fitting = (finder for finder in (EulerSteps(), NodeDescent(500)) if _fits(finder, model))
-    finder = budget_finder(model) or next(fitting, EulerSteps())
+    finder = budget_finder(model) or _first_fitting(model, EulerSteps(), NodeDescent(500))
     return dataclasses.replace(rule, free=finder), None  # type: ignore[call-arg]  # they all have a free finder
+
+
+def _first_fitting(model: Any, *finders: Finder) -> Finder:
+    """The first finder that fits the model, or the first of all, which then says why it does not."""
+    return next((finder for finder in finders if _fits(finder, model)), finders[0])
 
 
 def _fits(finder: Finder, model: Any) -> bool:

@@ -80,12 +80,12 @@ class FrequencyPropagation(LearningRule):
         return 2 if abs(self.window.square_leakage) < 1e-12 else 1
 
     def __post_init__(self):
-        super().__post_init__()
         if self.dynamics is not None and self.nudged is not None:
             raise ModelError(
                 "FrequencyPropagation: nudged is not used with dynamics, which move the state; leave it out"
             )
         finite("FrequencyPropagation", "beta", self.beta, above=0)
+        super().__post_init__()
 
     @property
     def objective(self) -> Objective:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -78,7 +79,7 @@ class NodeDescent(Finder):
 
         def sweep(state: State) -> State:
             for color in colors:
-                new = self._visit(problem, state, tuple(color))
+                new = self._visit(problem, state, color)
                 for group, mask in color.items():
                     old = state[group]
                     values = new[group] if mask is None else {k: jnp.where(mask, new[group][k], old[k]) for k in old}
@@ -93,24 +94,29 @@ class NodeDescent(Finder):
 
         return iterate(self.stepper(problem), free, self.sweeps, self.tolerance, change)
 
-    def _visit(self, problem: Any, state: State, groups: tuple[str, ...]) -> State:
+    def _visit(self, problem: Any, state: State, color: dict[str, Any]) -> State:
         result: State = {}
         open_groups: list[str] = []
-        for group in groups:
+        for group in color:
             closed = problem.local_equilibrium(state, (group,), nudge_inside=True)
             if closed is None:
                 open_groups.append(group)
             else:
                 result |= closed
-        return result | (self._newton(problem, state, tuple(open_groups)) if open_groups else {})
+        return result | (self._newton(problem, state, {g: color[g] for g in open_groups}) if open_groups else {})
 
-    def _newton(self, problem: Any, state: State, groups: tuple[str, ...]) -> State:
-        """Newton on each node's own force, kept in the bracket that its sign gives (f falls through the minimum)."""
+    def _newton(self, problem: Any, state: State, color: dict[str, Any]) -> State:
+        """Newton on each node's own force, kept in the bracket that its sign gives (f falls through the minimum).
 
-        def step(_, carry):
+        The derivative is that of the minimum, dx = df/h, which brackets and ends of the search do not have.
+        """
+        groups = tuple(color)
+        fixed, kept = (
+            jax.tree.map(lambda a: jax.lax.stop_gradient(a) if eqx.is_array(a) else a, t) for t in (problem, state)
+        )
+
+        def advance(carry, f, h):
             x, low, high, reach, last = carry
-            f = problem.force(state | x, groups)
-            h = problem.curvature(state | x, groups)
 
             def one(x, low, high, reach, last, f, h):
                 low, high = jnp.where(f > 0, x, low), jnp.where(f < 0, x, high)
@@ -137,15 +143,44 @@ class NodeDescent(Finder):
             out = jax.tree.map(lambda *a: one(*a), x, low, high, reach, last, f, h)
             x, low, high, reach, last = jax.tree.transpose(jax.tree.structure(f), jax.tree.structure((0,) * 5), out)
             x = {
-                g: {k: problem.mask(g, k, problem.clip(g, k, v), state[g][k]) for k, v in own.items()}
+                g: {k: fixed.mask(g, k, fixed.clip(g, k, v), kept[g][k]) for k, v in own.items()}
                 for g, own in x.items()
             }
-            return x, low, high, reach, last
+            return among(x, kept), low, high, reach, last
 
-        x = {g: state[g] for g in groups}
+        def among(x, others):
+            """x on the nodes of this colour, and the others as they are: neighbours may be in one group."""
+            return {
+                g: own if color[g] is None else {k: jnp.where(color[g], v, others[g][k]) for k, v in own.items()}
+                for g, own in x.items()
+            }
+
+        def step(_, carry):
+            there = kept | carry[0]
+            return advance(carry, fixed.force(there, groups), fixed.curvature(there, groups))
+
+        x = {g: kept[g] for g in groups}
         fill = lambda value: jax.tree.map(lambda v: jnp.full_like(v, value), x)  # noqa: E731
         begin = (x, fill(-jnp.inf), fill(jnp.inf), fill(1.0), fill(0.0))
-        return jax.lax.fori_loop(0, self.newton_steps, step, begin)[0]
+        carry = jax.lax.fori_loop(0, self.newton_steps - 1, step, begin)
+        # The last step on its own: its force carries the derivative.
+        force = problem.force(state | among(carry[0], state), groups)
+        h = fixed.curvature(kept | carry[0], groups)
+        new = advance(carry, jax.lax.stop_gradient(force), h)[0]
+        return {
+            g: {k: _following(problem, g, k, x, state[g][k], force[g][k], h[g][k]) for k, x in own.items()}
+            for g, own in new.items()
+        }
+
+
+def _following(problem: Any, group: str, key: str, x: Array, old: Array, f: Array, h: Array) -> Array:
+    """x with the derivative of the root of f, or of the bound on which it lies."""
+    known = (h > 0) & jnp.isfinite(h)
+    result = x + jnp.where(known, (f - jax.lax.stop_gradient(f)) / jnp.where(known, h, 1.0), 0.0)
+    low, high = problem.bounds.get(group, {}).get(key, (None, None))
+    result = result if low is None else jnp.where(x <= low, low, result)
+    result = result if high is None else jnp.where(x >= high, high, result)
+    return problem.mask(group, key, result, old)
 
 
 def _nudged_groups(model: Any) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import networkx as nx
 import numpy as np
 import pytest
 
@@ -49,6 +50,25 @@ def test_no_noise_in_references(network, noisy):
     for rule in (pq.ImplicitDifferentiation(noisy), pq.FiniteDifferences(finder=noisy)):
         with pytest.raises(pq.ModelError, match="takes no finder with noise"):
             rule.gradient(network, params, X, Y, key=jax.random.key(0))
+
+
+@pytest.mark.parametrize("bounded", [False, True], ids=["free", "in a box"])
+def test_descent_without_a_closed_form_has_the_derivative_of_the_minimum(network, bounded):
+    """Backpropagation through brackets: some nodes rest inside, and in the box others at its walls."""
+    if bounded:
+        node = pq.Node("node", potential=s**2 / 2 + s**4 / 4, bounds={s: (-0.3, 0.45)})
+        spring = pq.Edge("spring", potential=k * (s.source - s.target) ** 2 / 2)
+        system = pq.System.from_graph(
+            nx.path_graph(6), nodes=node, edges=spring, inputs=[0], outputs=[2, 3], cost=(s - y) ** 2 / 2
+        )
+        network = system.compile()
+    params, finder = network.init_parameters(jax.random.key(0)), pq.NodeDescent(200)
+    state = np.asarray(pq.equilibrium(network, params, X, finder=finder)["nodes"]["s"])[:, 1:]
+    walls = (state == -0.3) | (state == 0.45)
+    assert walls.any() == bounded and not walls.all()
+    through, _ = pq.BackpropagationThroughTime(finder).gradient(network, params, X, Y)
+    exact, _ = pq.ImplicitDifferentiation(pq.NodeDescent(2000, tolerance=1e-14)).gradient(network, params, X, Y)
+    np.testing.assert_allclose(through["edges"]["k"], exact["edges"]["k"], rtol=1e-9, atol=1e-12)
 
 
 def test_large_batches_go_in_parts_with_the_same_results(network, monkeypatch):

@@ -62,3 +62,19 @@ def test_what_cannot_be_a_maximum_is_known_from_the_symbols():
     v = pq.electrical.v
     grid = pq.System(pq.complete(4), edges=pq.electrical.resistor(), ground=0, inputs=[1], outputs=[2], cost=v**2 / 2)
     assert all(local.minimum["v"] for local in grid.derive().locals.values())  # no price for passive networks
+
+
+def test_no_sweep_of_descent_goes_up():
+    """Strong couplings in one group, where neighbours of a node are found by the same Newton steps as it."""
+    s, w = pq.coordinate("s"), pq.parameter("w", initial=pq.Normal(0, 4))
+    unit = pq.Node("unit", potential=s**2 / 2 + s**4 / 10 - 0.3 * s)
+    synapse = pq.Edge("synapse", potential=-w * sp.tanh(s.source) * sp.tanh(s.target), parameters=[w])
+    model = pq.System.from_graph(nx.random_regular_graph(4, 20, seed=2), nodes=unit, edges=synapse).compile()
+    for seed in range(6):
+        params = model.init_parameters(jax.random.key(seed))
+        state: dict = {"nodes": {"s": 2 * jax.random.normal(jax.random.key(seed + 50), (20,))}}
+        energies = [float(model.energy(params, state))]
+        for _ in range(8):
+            state = pq.equilibrium(model, params, start=state, finder=pq.NodeDescent(1)).state
+            energies.append(float(model.energy(params, state)))
+        assert np.diff(energies).max() <= 1e-12 * abs(energies[-1]) and energies[0] > energies[-1] + 1
