@@ -28,6 +28,12 @@ class Variant:
         simulation: what `physeq simulate` shows of it, or None.
         trajectories: a function (system, **options) → `System.trajectories(...)` for variants that learn trajectories,
             with defaults for all options; None for those that learn equilibria.
+
+    >>> import physeq as pq
+    >>> resistor = pq.electrical.resistor()
+    >>> mesh = Variant(lambda size=6: pq.System(pq.complete(size), edges=resistor, ground=0), "resistors")
+    >>> mesh.build(size=4)
+    System('system': 4 nodes in 1 group, 6 elements in 1 bundle)
     """
 
     build: Callable[..., System]

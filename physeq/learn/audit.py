@@ -133,6 +133,16 @@ def audit(
     Raises:
         ModelError: the rule does not hold for the model, or the exact gradient vanishes here.
         SolveError: the free equilibrium cannot be found to rounding.
+
+    >>> import jax, numpy as np, physeq as pq
+    >>> v, y = pq.electrical.v, pq.target("y")
+    >>> network = pq.System(pq.complete(4), edges=pq.electrical.resistor(1.0), ground=0, inputs=[1], outputs=[2],
+    ...                     cost=(v - y) ** 2 / 2)
+    >>> model = network.compile()
+    >>> params, x, wanted = model.init_parameters(jax.random.key(0)), np.ones((1, 1)), np.full((1, 1), 0.3)
+    >>> found = audit(model, params, pq.EquilibriumPropagation(pq.Centered(0.01)), x, wanted)
+    >>> round(found.slope), found.best.relative_error < 1e-8
+    (2, True)
     """
     rule.check(model)
     tight = tightened(rule, model)

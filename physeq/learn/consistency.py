@@ -51,6 +51,15 @@ def consistency(model: Any, params: Params, inputs: Any, target: Array | None, *
         model, params: a compiled `System` and its parameters.
         inputs, target: one batch; without a target the cost is left out.
         seed: of the random state.
+
+    >>> import jax, numpy as np, physeq as pq
+    >>> v, y = pq.electrical.v, pq.target("y")
+    >>> network = pq.System(pq.complete(4), edges=pq.electrical.resistor(1.0), ground=0, inputs=[1], outputs=[2],
+    ...                     cost=(v - y) ** 2 / 2)
+    >>> model = network.compile()
+    >>> params, x, wanted = model.init_parameters(jax.random.key(0)), np.ones((1, 1)), np.full((1, 1), 0.3)
+    >>> consistency(model, params, x, wanted).implicit_vs_finite_differences < 1e-8
+    True
     """
     problem = model.problem(params, inputs, target, _BETA if target is not None else 0.0)
     state = random_state(model, problem, seed)

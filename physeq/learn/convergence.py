@@ -64,6 +64,18 @@ def convergence(
 
     Raises:
         ModelError: the rule does not fit the model, has no such phases, or a finder of it takes no steps.
+
+    >>> import jax, numpy as np, physeq as pq
+    >>> s, y, w = pq.coordinate("s"), pq.target("y"), pq.parameter("w", initial=0.3)
+    >>> unit = pq.Node("unit", potential=s**2 / 2, dissipation=s.dot**2 / 2)
+    >>> synapse = pq.Edge("synapse", potential=-w * s.source * s.target)
+    >>> model = pq.System(pq.layered([1, 2, 1]), nodes=unit, edges=synapse, inputs="input", outputs="output",
+    ...                   cost=(s - y) ** 2 / 2).compile()
+    >>> params, x, wanted = model.init_parameters(jax.random.key(0)), np.ones((1, 1)), np.full((1, 1), 0.3)
+    >>> rule = pq.EquilibriumPropagation(pq.Centered(0.1), free=pq.EulerSteps(0.1, 300))
+    >>> found = convergence(model, params, rule, x, wanted)
+    >>> bool(found.free[-1] < 1e-3 * found.free[0])
+    True
     """
     rule.check(model)
     inputs, target = model.check_data(inputs, target)

@@ -31,7 +31,11 @@ from physeq.solve.result import State
 
 @dataclass(frozen=True)
 class OneSided:
-    """One nudged phase at β against the free phase; β < 0 nudges away from the target. Bias O(β)."""
+    """One nudged phase at β against the free phase; β < 0 nudges away from the target. Bias O(β).
+
+    >>> [phase.name for phase in OneSided(0.1).phases()]
+    ['free', 'nudged']
+    """
 
     beta: float
 
@@ -55,7 +59,13 @@ class OneSided:
 
 @dataclass(frozen=True)
 class Centered:
-    """Two nudged phases at +β and −β, both from the free state. Bias O(β²)."""
+    """Two nudged phases at +β and −β, both from the free state. Bias O(β²).
+
+    Source: Laborieux, Ernoult, Scellier, Bengio, Grollier, Querlioz 2020, arXiv:2006.03824.
+
+    >>> [phase.nudge for phase in Centered(0.1).phases()]
+    ['0', '+β', '−β']
+    """
 
     beta: float
 
@@ -80,7 +90,13 @@ class Centered:
 
 @dataclass(frozen=True)
 class RandomSign:
-    """One nudged phase whose β is ±β with probability ½ per mini-batch; the O(β) bias averages out."""
+    """One nudged phase whose β is ±β with probability ½ per mini-batch; the O(β) bias averages out.
+
+    Estimates need a random key.
+
+    >>> RandomSign(0.1).order
+    1
+    """
 
     beta: float
 
@@ -117,6 +133,7 @@ class EquilibriumPropagation(LearningRule):
 
     Source: Scellier & Bengio 2017, arXiv:1602.05179, eq. 10; centered: Laborieux et al. 2020, arXiv:2006.03824.
 
+    >>> from physeq.solve import FixedPoint
     >>> EquilibriumPropagation(nudging=Centered(0.1), free=FixedPoint(30), nudged=FixedPoint(10)).phases()[1].nudge
     '+β'
     """

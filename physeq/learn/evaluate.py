@@ -61,6 +61,15 @@ def evaluate(
     Raises:
         ModelError: the finder has noise, and there is no key.
         SolveError: an equilibrium failed.
+
+    >>> import jax, numpy as np, physeq as pq
+    >>> v, y = pq.electrical.v, pq.target("y")
+    >>> network = pq.System(pq.complete(4), edges=pq.electrical.resistor(1.0), ground=0, inputs=[1], outputs=[2],
+    ...                     cost=(v - y) ** 2 / 2)
+    >>> model = network.compile()
+    >>> params, x, wanted = model.init_parameters(jax.random.key(0)), np.ones((1, 1)), np.full((1, 1), 0.3)
+    >>> round(evaluate(model, params, x, wanted, pq.LinearSolve())["cost"], 6)  # ½ (0.5 V − 0.3 V)²
+    0.02
     """
     classes = class_targets if labels is not None else None
     cost, wrong = 0.0, 0

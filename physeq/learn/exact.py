@@ -77,6 +77,22 @@ class ImplicitDifferentiation(LearningRule):
             h ∂C/∂x with the local curvature h; the stiffness-weighted cost of coupled learning, whose cotangent is
             K ∂C/∂x with the effective stiffness K of the outputs; or the contrastive function E(clamped) − E(free),
             differentiated through both equilibria.
+
+    Raises:
+        ModelError: from `gradient`, where forces jump, there is no cost, or the finder has noise.
+
+    Source: F. Pineda, "Generalization of back-propagation to recurrent neural networks", Physical Review Letters 59,
+    2229 (1987).
+
+    >>> import jax, numpy as np, physeq as pq
+    >>> v, y = pq.electrical.v, pq.target("y")
+    >>> network = pq.System(pq.complete(4), edges=pq.electrical.resistor(1.0), ground=0, inputs=[1], outputs=[2],
+    ...                     cost=(v - y) ** 2 / 2)
+    >>> model = network.compile()
+    >>> params, data = model.init_parameters(jax.random.key(0)), (np.ones((1, 1)), np.zeros((1, 1)))
+    >>> gradient, info = ImplicitDifferentiation().gradient(model, params, *data)
+    >>> round(float(gradient["edges"]["g"][3]), 4)  # 3/32, of the resistor between 1 and 2
+    0.0938
     """
 
     finder: Finder | None = None
@@ -174,6 +190,16 @@ class BackpropagationThroughTime(LearningRule):
     Attributes:
         finder: one with a fixed budget (`FixedPoint(30)`, `NodeDescent(4)`, `EulerSteps(0.1, 200)`); on trajectories
             the model's `Leapfrog(steps)`.
+
+    Raises:
+        ModelError: from `gradient`, where there is no cost, or the finder stops at a tolerance or has noise.
+
+    Source: P. J. Werbos, "Backpropagation through time: what it does and how to do it", Proceedings of the IEEE 78,
+    1550 (1990).
+
+    >>> from physeq.solve import EulerSteps
+    >>> BackpropagationThroughTime(EulerSteps(0.1, 50)).finder.budget
+    50
     """
 
     finder: Finder | TrajectorySolver
@@ -260,6 +286,19 @@ class FiniteDifferences(LearningRule):
         chunk: parameters differentiated at once.
         of: `Objective.COST`, or the contrastive function E(clamped) − E(free); weights that are frozen have no
             function whose differences could be taken.
+
+    Raises:
+        ModelError: a step that is not above 0; from `gradient`, where there is no cost or the finder has noise.
+
+    >>> import jax, numpy as np, physeq as pq
+    >>> v, y = pq.electrical.v, pq.target("y")
+    >>> network = pq.System(pq.complete(4), edges=pq.electrical.resistor(1.0), ground=0, inputs=[1], outputs=[2],
+    ...                     cost=(v - y) ** 2 / 2)
+    >>> model = network.compile()
+    >>> params, data = model.init_parameters(jax.random.key(0)), (np.ones((1, 1)), np.zeros((1, 1)))
+    >>> gradient, info = FiniteDifferences().gradient(model, params, *data)
+    >>> round(float(gradient["edges"]["g"][3]), 4)
+    0.0938
     """
 
     step: float | None = None

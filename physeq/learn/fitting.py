@@ -138,6 +138,15 @@ def fit(
     Raises:
         ModelError: the rule or the data do not fit the model; nothing to resume.
         SolveError: a phase failed during an epoch; the checkpoint is the epoch before.
+
+    >>> import numpy as np, optax, physeq as pq
+    >>> v, y = pq.electrical.v, pq.target("y")
+    >>> network = pq.System(pq.complete(4), edges=pq.electrical.resistor(1.0), ground=0, inputs=[1], outputs=[2],
+    ...                     cost=(v - y) ** 2 / 2)
+    >>> data, rule = (np.ones((1, 1)), np.full((1, 1), 0.3)), pq.EquilibriumPropagation(pq.Centered(0.01))
+    >>> result = fit(network.compile(), rule, data, optimizer=optax.adam(0.05), epochs=60, progress=False)
+    >>> round(float(result.predict(data[0])[0, 0]), 2)
+    0.3
     """
     (result,) = _train(
         model, rule, data, optimizer, epochs, batch_size, [seed], False, params, folder, resume, basin, evaluation,
@@ -165,6 +174,15 @@ def fit_many(
 
     Raises:
         ModelError: no seeds, or parameters without that leading axis; else as `fit`.
+
+    >>> import numpy as np, optax, physeq as pq
+    >>> v, y = pq.electrical.v, pq.target("y")
+    >>> network = pq.System(pq.complete(4), edges=pq.electrical.resistor(pq.Uniform(0.5, 1.5)), ground=0, inputs=[1],
+    ...                     outputs=[2], cost=(v - y) ** 2 / 2)
+    >>> data, rule = (np.ones((1, 1)), np.full((1, 1), 0.3)), pq.EquilibriumPropagation(pq.Centered(0.01))
+    >>> runs = fit_many(network.compile(), rule, data, optimizer=optax.sgd(0.1), epochs=2, seeds=(4, 5), progress=False)
+    >>> [run.seed for run in runs]
+    [4, 5]
     """
     seeds = list(seeds)
     if not seeds:

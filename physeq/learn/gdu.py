@@ -97,6 +97,19 @@ def gradient_descending_updates(
             free ones without a fixed number.
 
     Source: Ernoult, Grollier, Querlioz, Bengio, Scellier 2020, arXiv:2005.04168, theorem 1.
+
+    >>> import jax, numpy as np, physeq as pq
+    >>> s, y, w = pq.coordinate("s"), pq.target("y"), pq.parameter("w", initial=0.3)
+    >>> unit = pq.Node("unit", potential=s**2 / 2, dissipation=s.dot**2 / 2)
+    >>> synapse = pq.Edge("synapse", potential=-w * s.source * s.target)
+    >>> model = pq.System(pq.layered([1, 2, 1]), nodes=unit, edges=synapse, inputs="input", outputs="output",
+    ...                   cost=(s - y) ** 2 / 2).compile()
+    >>> params, x, wanted = model.init_parameters(jax.random.key(0)), np.ones((1, 1)), np.full((1, 1), 0.3)
+    >>> steps = pq.FixedPoint(40), pq.FixedPoint(10)
+    >>> rule = pq.ContinualEP(default=1e-6, nudging=pq.OneSided(1e-3), free=steps[0], nudged=steps[1])
+    >>> found = gradient_descending_updates(model, params, rule, x, wanted)
+    >>> found.relative("synapses") < 0.01
+    True
     """
     examples = "a rule whose weights move in the nudged phase: ContinualEP or ContinualVectorFieldEP"
     instance("gradient_descending_updates", "rule", rule, (ContinualRule,), examples)

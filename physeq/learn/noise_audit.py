@@ -62,6 +62,18 @@ def noise_audit(
         ModelError: no draws, the rule does not fit the model, nothing in it can have noise, or the exact gradient
             vanishes here.
         SolveError: the free equilibrium cannot be found to rounding.
+
+    >>> import jax, numpy as np, physeq as pq
+    >>> s, y, w = pq.coordinate("s"), pq.target("y"), pq.parameter("w", initial=0.3)
+    >>> unit = pq.Node("unit", potential=s**2 / 2, dissipation=s.dot**2 / 2)
+    >>> synapse = pq.Edge("synapse", potential=-w * s.source * s.target)
+    >>> model = pq.System(pq.layered([1, 2, 1]), nodes=unit, edges=synapse, inputs="input", outputs="output",
+    ...                   cost=(s - y) ** 2 / 2).compile()
+    >>> params, x, wanted = model.init_parameters(jax.random.key(0)), np.ones((1, 1)), np.full((1, 1), 0.3)
+    >>> rule = pq.EquilibriumPropagation(pq.Centered(0.1), free=pq.EulerSteps(0.1, 300))
+    >>> quiet, noisy = noise_audit(model, params, rule, x, wanted, sigmas=(0.0, 0.1))
+    >>> quiet.relative_error < 0.02 < noisy.relative_error
+    True
     """
     whole("noise_audit", "draws", draws, 1)
     rule.check(model)

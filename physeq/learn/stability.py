@@ -66,6 +66,17 @@ def stability_map(
     Raises:
         ModelError: the system or the finder of the nudged phases does not continue to complex states, the rule does not
             fit the model or has no such phases, or the extent is not positive.
+
+    >>> import jax, numpy as np, physeq as pq
+    >>> s, y, w = pq.coordinate("s"), pq.target("y"), pq.parameter("w", initial=0.3)
+    >>> unit = pq.Node("unit", potential=s**2 / 2, dissipation=s.dot**2 / 2)
+    >>> synapse = pq.Edge("synapse", potential=-w * s.source * s.target)
+    >>> model = pq.System(pq.layered([1, 2, 1]), nodes=unit, edges=synapse, inputs="input", outputs="output",
+    ...                   cost=(s - y) ** 2 / 2).compile()
+    >>> params, x, wanted = model.init_parameters(jax.random.key(0)), np.ones((1, 1)), np.full((1, 1), 0.3)
+    >>> rule = pq.HolomorphicEP(0.1, 4, free=pq.Newton())
+    >>> bool(stability_map(model, params, rule, x, wanted, extent=0.5, points=3).settled.all())
+    True
     """
     require_cost(model, "stability_map")
     require_holomorphic(model, "stability_map", "the convergence of real phases")

@@ -29,6 +29,10 @@ def default_finder(model: Any) -> Finder:
 
     `LinearSolve` for linear systems with a quadratic cost; `FixedPoint` to a tolerance where components declare their
     closed-form equilibrium; `Newton` without an energy; `NodeDescent` for bounded energies; else `Minimise`.
+
+    >>> import physeq as pq
+    >>> default_finder(pq.System(pq.complete(4), edges=pq.electrical.resistor(), ground=0, inputs=[1]).compile())
+    LinearSolve(method=DenseDirect(), tolerance=None)
     """
     structure, cost = model.derivation.structure, model.derivation.cost
     single = jnp.result_type(float) == jnp.float32

@@ -101,6 +101,9 @@ class GaussLegendre(GaussMethod):
     """The Gauss method of two stages, at t + (1/2 ∓ √3/6) h: order 4.
 
     Source: E. Hairer, C. Lubich and G. Wanner, Geometric Numerical Integration, 2nd edition, sections II.1.3 and VI.4.
+
+    >>> GaussLegendre().order(None)
+    4
     """
 
     a: ClassVar = np.array([[0.25, 0.25 - _ROOT], [0.25 + _ROOT, 0.25]])

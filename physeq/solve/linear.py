@@ -164,6 +164,12 @@ class LinearSolve(Finder):
     Attributes:
         method: `DenseDirect()`, `ConjugateGradients()` or `SparseDirect()`.
         tolerance: on the residual, relative to the largest current curvature times the largest unknown.
+
+    >>> import numpy as np, physeq as pq
+    >>> divider = pq.System(pq.complete(3), edges=pq.electrical.resistor(1.0), ground=0, inputs=[1]).compile()
+    >>> state = pq.equilibrium(divider, {"edges": {"g": np.ones(3)}}, np.ones(1), finder=LinearSolve())
+    >>> float(state["nodes"]["v"][2])
+    0.5
     """
 
     method: DenseDirect | ConjugateGradients | SparseDirect = field(default_factory=DenseDirect)

@@ -55,6 +55,9 @@ class Minimise(Finder):
         steps: most iterations of the minimiser.
         tolerance: of the minimiser, loose; the polish decides about convergence.
         polish: the Newton finder used for it.
+
+    >>> Minimise(NonlinearCG(), steps=1000).method
+    NonlinearCG()
     """
 
     method: LBFGS | NonlinearCG = field(default_factory=LBFGS)

@@ -39,6 +39,9 @@ class NodeDescent(Finder):
         sweeps: number of sweeps over all colours, or the most of them with a tolerance.
         tolerance: stop when the largest change in a sweep is below it; None runs exactly `sweeps`.
         newton_steps: bracketed Newton steps per node and visit where there is no closed form.
+
+    >>> NodeDescent(4).budget, NodeDescent(2000, tolerance=1e-9).budget
+    (4, None)
     """
 
     sweeps: int = 100

@@ -57,6 +57,9 @@ class Relaxation(Finder):
         rtol, atol: of the adaptive steps, by default 1e-7 and in single precision ten units of rounding.
         method: `Explicit()` or `Implicit()`.
         max_steps: most integration steps.
+
+    >>> Relaxation(duration=1e3).method
+    Explicit()
     """
 
     duration: float = 1e4
@@ -141,6 +144,9 @@ class EulerSteps(Finder):
         tolerance: stop when the largest change in a step is below it; None runs exactly `steps`.
         noise: dx = M⁻¹f dt + σ dW, Euler–Maruyama: σ√dt·N(0, 1) is added to every free unknown at every step; σ has the
             unknown's unit per square root of the time's.
+
+    >>> EulerSteps(0.1, 50).budget
+    50
     """
 
     dt: float = 0.1

@@ -101,6 +101,9 @@ class StormerVerlet(SymplecticComposition):
 
     One evaluation of the force a step; symplectic and reversible. Source: E. Hairer, C. Lubich and G. Wanner,
     "Geometric numerical integration illustrated by the Störmer–Verlet method", Acta Numerica 12, 399 (2003).
+
+    >>> StormerVerlet().order(None)
+    2
     """
 
     drifts: ClassVar = (0.5, 0.5)
@@ -120,6 +123,9 @@ class BlanesMoan(SymplecticComposition):
     At the same number of force evaluations its error is some hundred times smaller than that of the triple jump of
     Forest, Ruth and Yoshida. Source: S. Blanes and P. C. Moan, "Practical symplectic partitioned Runge–Kutta and
     Runge–Kutta–Nyström methods", Journal of Computational and Applied Mathematics 142, 313 (2002), S₆ of order 4.
+
+    >>> len(BlanesMoan().kicks), BlanesMoan().order(None)
+    (6, 4)
     """
 
     drifts: ClassVar = (*_A, 1 - 2 * sum(_A), *reversed(_A))

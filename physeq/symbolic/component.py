@@ -273,8 +273,8 @@ class Node(Component):
 
     >>> from physeq.symbolic.symbols import coordinate, parameter
     >>> s, b = coordinate("s"), parameter("b")
-    >>> Node("unit", potential=s**2 / 2 - b * s)
-    Node('unit', potential=-b*s + s**2/2)
+    >>> Node("unit", potential=s**2 / 2 - b * s).parameters
+    (b,)
     """
 
     def __init__(self, name: str, **terms):

@@ -89,8 +89,8 @@ class logsumexp(NamedFunction):
     share 1/n. Holomorphic where Σ_k exp(z_k) is not zero; |Im z| < π/2 keeps away from that. Only for costs.
 
     >>> z = sp.Symbol("z")
-    >>> logsumexp(z).diff(z), logsumexp(z).diff(z, 2)
-    (softmax(z), (1 - softmax(z))*softmax(z))
+    >>> logsumexp(z).diff(z), sp.expand(logsumexp(z).diff(z, 2))
+    (softmax(z), -softmax(z)**2 + softmax(z))
     """
 
     nargs = 1

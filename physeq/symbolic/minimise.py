@@ -18,11 +18,11 @@ from physeq.symbolic.symbols import drive
 
 
 def local_equilibrium(force: sp.Expr, x: sp.Symbol, *, bounded: bool = False) -> sp.Expr | None:
-    """The root x* of `force` + D = 0 that is a minimum, or None where no closed form is known.
+    """The root x* of `force` + drive = 0 that is a minimum, or None where no closed form is known.
 
     >>> x, k, h = sp.Symbol("x", real=True), sp.Symbol("k", positive=True), sp.Symbol("h", real=True)
-    >>> local_equilibrium(h - k * x, x)
-    (D + h)/k
+    >>> local_equilibrium(h - k * x, x).subs(h, 0)
+    drive/k
     """
     total = sp.expand(sp.expand_trig(force + drive)) if force.has(sp.sin, sp.cos) else sp.expand(force + drive)
     found = _linear(total, x)

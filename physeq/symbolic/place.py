@@ -22,6 +22,9 @@ class Clamp:
     Attributes:
         nodes: a group's name, or a list of node labels; input column k goes to the k-th node.
         coordinate: the coordinate's name where a node has several.
+
+    >>> Clamp(["in", "bias"])
+    Clamp(nodes=['in', 'bias'], coordinate=None)
     """
 
     nodes: Nodes
@@ -30,7 +33,14 @@ class Clamp:
 
 @dataclass(frozen=True)
 class Drive:
-    """Inputs added as a force on nodes (a current source from ground on an electrical node)."""
+    """Inputs added as a force on nodes (a current source from ground on an electrical node).
+
+    Attributes:
+        nodes, coordinate: as for `Clamp`.
+
+    >>> Drive("hidden")
+    Drive(nodes='hidden', coordinate=None)
+    """
 
     nodes: Nodes
     coordinate: str | None = None
@@ -43,6 +53,10 @@ class Feed:
     Attributes:
         placement: the bundle's or group's name.
         signal: the signal.
+
+    >>> from physeq.symbolic import signal
+    >>> Feed("edges", signal("u")).placement
+    'edges'
     """
 
     placement: str

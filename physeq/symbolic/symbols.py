@@ -313,7 +313,14 @@ class Signal(PhysicalSymbol):
 
 
 def signal(name: str, *, unit: str = "", description: str = "") -> Signal:
-    """Declare a signal u: a known input with one value per element, fed through `Feed` in `System(inputs=...)`."""
+    """Declare a signal u: a known input with one value per element, fed through `Feed` in `System(inputs=...)`.
+
+    Raises:
+        ModelError: the name is not an identifier.
+
+    >>> signal("u", unit="A")
+    u
+    """
     _check_name("signal", name)
     self = Signal._make(name, ("signal",), real=True)
     self.unit, self.description, self.latex_name = unit, description, latex_word(name)
@@ -325,7 +332,14 @@ class Target(PhysicalSymbol):
 
 
 def target(name: str, *, unit: str = "", description: str = "") -> Target:
-    """Declare the target y of a cost: one value per output node."""
+    """Declare the target y of a cost: one value per output node.
+
+    Raises:
+        ModelError: the name is not an identifier.
+
+    >>> (coordinate("s") - target("y")) ** 2 / 2
+    (s - y)**2/2
+    """
     _check_name("target", name)
     self = Target._make(name, ("target",), real=True)
     self.unit, self.description, self.latex_name = unit, description, latex_word(name)
