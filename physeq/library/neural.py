@@ -159,6 +159,9 @@ def prototypical_unit(
 def prototypical_synapse(initial: Initial = None) -> Edge:
     """A symmetric synapse between prototypical units: V = −w s_source s_target.
 
+    Args:
+        initial: starting weight, a number or a distribution.
+
     >>> import physeq as pq
     >>> pq.neural.prototypical_synapse().potential
     -w*s.source*s.target

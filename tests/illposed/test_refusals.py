@@ -32,6 +32,27 @@ def compiled(**options):
 TRIPLE = pq.Component("triple", ports=("a", "b", "c"), potential=s.at("a") * s.at("b") * s.at("c"))
 
 DECLARED = {
+    "a graph for a topology": (
+        lambda: pq.System(nx.path_graph(3), nodes=UNIT),
+        r"topology must be a Topology, got .*; a networkx graph goes to System.from_graph",
+    ),
+    "not called": (
+        lambda: system(edges={"edges": pq.electrical.resistor}),
+        r"edges\['edges'\]: must be a component .*, got the function resistor; call it: resistor\(\)",
+    ),
+    "not called alone": (lambda: system(edges=pq.electrical.resistor), r"edges: .* got the function resistor"),
+    "not called in a list": (
+        lambda: system(nodes={"nodes": [pq.mechanical.mass]}),
+        r"nodes\['nodes'\]: must be a component \(Node\), got the function mass",
+    ),
+    "component in words": (lambda: system(edges={"edges": "resistor"}), r"edges\['edges'\]: .*, got 'resistor'"),
+    "fixed without values": (lambda: system(fixed=[0]), r"fixed: must be a dict .*, got \[0\]; ground= holds at 0"),
+    "fixed in words": (lambda: system(fixed={0: "x"}), "fixed node 0: the value must be a finite number, got 'x'"),
+    "values in a list": (lambda: system(values=[1]), r"values: must be a dict .*, got \[1\]"),
+    "boundary": (
+        lambda: system().trajectories(3.0, pq.HarmonicBalance(4)),
+        "trajectories: boundary must be Periodic",
+    ),
     "no components": (lambda: pq.System(Topology((Group("n", 2),))), r"'system' has no components; pass `edges="),
     "unknown group": (
         lambda: system(nodes={"hiden": UNIT}),

@@ -63,6 +63,10 @@ def capacitor(initial: Initial = None, *, trainable: bool = False) -> Edge:
 def capacitor_to_ground(initial: Initial = None, *, trainable: bool = False) -> Node:
     """A capacitance from a node to ground: T = ½ C v²; the node's equation becomes C v̇ = currents.
 
+    Args:
+        initial: starting C in farads; 1 by default.
+        trainable: whether learning changes C.
+
     >>> import physeq as pq
     >>> pq.electrical.capacitor_to_ground(1e-6).kinetic
     C*phi.dot**2/2

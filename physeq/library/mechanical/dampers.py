@@ -54,6 +54,9 @@ def drag(friction: Initial = None, *, dimensions: int = 1, trainable: bool = Fal
         dimensions: 1, 2 or 3.
         trainable: whether learning changes c.
 
+    Raises:
+        ModelError: other dimensions.
+
     >>> import physeq as pq
     >>> pq.mechanical.drag(dimensions=2).dissipation
     c*(x.dot**2 + y.dot**2)/2

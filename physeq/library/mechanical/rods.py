@@ -41,6 +41,9 @@ def rigid_rod_to_point(length: Initial = None, *, dimensions: int = 2) -> Node:
         length: ℓ in metres; 1 by default.
         dimensions: 1, 2 or 3; the fixed point (x_0, y_0, z_0) is the origin unless `values=` gives others.
 
+    Raises:
+        ModelError: other dimensions.
+
     >>> import physeq as pq
     >>> pq.mechanical.rigid_rod_to_point().constraint
     (-length**2/2 + (x - x_0)**2/2 + (y - y_0)**2/2,)

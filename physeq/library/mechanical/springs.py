@@ -74,6 +74,9 @@ def anchor(stiffness: Initial = None, *, dimensions: int = 1, trainable: bool = 
         dimensions: 1, 2 or 3; the fixed point (x_0, y_0, z_0) is the origin unless `values=` gives others.
         trainable: whether learning changes k.
 
+    Raises:
+        ModelError: other dimensions.
+
     >>> import physeq as pq
     >>> pq.mechanical.anchor(dimensions=2).potential
     k*((x - x_0)**2 + (y - y_0)**2)/2
