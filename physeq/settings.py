@@ -115,7 +115,7 @@ def _options(annotation: Any) -> tuple[Any, ...]:
 
 def _is_kind(value: Any, option: Any) -> bool:
     option = typing.get_origin(option) or option
-    if not isinstance(option, type):
+    if option is Any or not isinstance(option, type):  # Any is a class
         return True
     if option is float:
         scalar = isinstance(value, jax.Array) and value.ndim == 0 and jnp.isrealobj(value)

@@ -108,11 +108,31 @@ class Motion(eqx.Module):
         given = {}
         for name, size in names.items():
             value = inputs[name] if callable(inputs[name]) else jnp.asarray(inputs[name])
-            shape = jax.eval_shape(value, 0.0).shape if callable(value) else value.shape
+            if callable(value):
+                found = jax.eval_shape(value, 0.0)
+                if not hasattr(found, "shape"):
+                    raise ModelError(
+                        f"input {name!r}: the function must give an array, got {type(found).__name__}; "
+                        "return jnp.array([...])"
+                    )
+                shape = found.shape
+            else:
+                value = value if jnp.issubdtype(value.dtype, jnp.inexact) else value.astype(float)
+                shape = value.shape
             if shape != (size,):
                 raise ModelError(f"input {name!r}: must have shape ({size},), got {shape}; batches go through jax.vmap")
             given[name] = value
+        self._refuse_moving_inertia(given)
         return BoundMotion(self.layout, per_instance(self.layout, params), given)
+
+    def _refuse_moving_inertia(self, inputs: Mapping[str, Any]) -> None:
+        """A signal in M would need its rate, which a function of time does not give here."""
+        for name in inputs_in_mass(self.layout):
+            if callable(inputs[name]):
+                raise ModelError(
+                    f"input {name!r} stands in an inertia, or in friction that makes an equation of motion, and cannot "
+                    "be a function of time; give an array, or write the change in time with pq.time or a waveform"
+                )
 
     # ---- names ---------------------------------------------------------------------------------------------------
 
@@ -156,6 +176,17 @@ class Motion(eqx.Module):
         if "programs" not in cache:
             cache["programs"] = tuple(FormPrograms(self.layout, form) for form in self.layout.forms)
         return cache["programs"]
+
+
+def inputs_in_mass(layout: MotionLayout) -> list[str]:
+    """The inputs whose signals stand in M, which is made once."""
+    found = []
+    for entry in layout.system.inputs:
+        if isinstance(entry.kind, Feed):
+            forms = [form for form in layout.forms if form.placement.name == entry.kind.placement]
+            if any(sp.sympify(e).has(entry.kind.signal) for form in forms for e in form.mass.values()):
+                found.append(entry.name)
+    return found
 
 
 class BoundMotion(eqx.Module):

@@ -174,7 +174,9 @@ def _expression(programs: FormPrograms, key: str) -> tuple[sp.Expr, str] | None:
     if key == "v" and len(ports) >= 2 and len(first) == 1:
         slot = first[0][0]
         symbols = [s for s, u in form.symbols.items() if not isinstance(u, int) and u[0].coordinate == slot.coordinate]
-        ends = [s for port in ports[:2] for s in symbols if s.port == port][:2]
+        # Of a coordinate and its rate, both unknowns, the one that is called v, else the coordinate.
+        orders = sorted({s.order for s in symbols}, key=lambda order: (slot.coordinate.key(order) != "v", order))
+        ends = [s for port in ports[:2] for s in symbols if s.port == port and s.order == orders[0]]
         if len(ends) == 2:
             return ends[0] - ends[1], ends[0].coordinate.rate_unit if ends[0].order else ends[0].coordinate.unit
     return None

@@ -58,6 +58,10 @@ class Names(SymbolRegistry):
         for placement in self.system.placements:
             for p in placement.component.parameters:
                 self._owners.setdefault(p.latex_name, set()).add(placement.name)
+        if (readout := self.system.readout) is not None:
+            for p in {*readout.drive.free_symbols, readout.bias}:
+                if isinstance(p, Parameter):
+                    self._owners.setdefault(p.latex_name, set()).add("readout")
         self._reserve_letters()
         self._name_functions()
 

@@ -223,16 +223,16 @@ def _way_back(names: Names, model: Any) -> Iterator[Block]:
     i, t, end = names.index(0), instant(names), duration(names, model.boundary)
     beta, form = nudge_symbol(names), model.cost.form
     text: list = ["The same equations; what is given in time is replayed in reverse, at ", Math(end - t)]
-    yield Paragraph([*text, ". The cost joins the energy with the factor ", Math(beta), ", and pushes the outputs:"])
+    joins = [". The cost joins the energy with the factor ", Math(beta), ", and pushes the outputs:"]
+    yield Paragraph([*text, *(joins if form.running != 0 else [":"])])
     for group, q, v, at in _coordinates(names, model):
         force = [reversed_series(names, model, e) for e in _force(names, v, at)]
         parts = [p for p in names.system.outputs.parts if p.group == group and q == form.coordinate]
         dotted = _rate_of_momentum(names, group, q, at)
-        whole = bool(parts) and parts[0].whole
-        if not whole:
+        slopes = {part: cost_slopes(names, model, part.group, i)[0] for part in parts}
+        if not any(part.whole and slope != 0 for part, slope in slopes.items()):
             yield Equation(dotted, gathered(force), label=f"force, group {group}")
-        for part in parts:
-            slope, _ = cost_slopes(names, model, part.group, i)
+        for slope in slopes.values():
             if slope == 0:
                 continue
             nudged = Written(gathered(force), -times(beta, reversed_series(names, model, slope)))

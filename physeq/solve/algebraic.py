@@ -87,8 +87,10 @@ def _null_rows(bound: BoundMotion, seed: int):
     values = np.asarray(BoundMotion(layout, random, bound.inputs).mass(), float)
     matrix = coo_array((values, (pattern.rows, pattern.columns)), (layout.size, layout.size)).tocsr()
     matrix.sum_duplicates()
-    scale = np.abs(matrix.data).max(initial=0.0)
-    matrix.data[np.abs(matrix.data) < 1e-12 * scale] = 0.0
+    # What cancels in a sum is zero, however small what does not cancel elsewhere.
+    terms = coo_array((np.abs(values), (pattern.rows, pattern.columns)), matrix.shape).tocsr()
+    terms.sum_duplicates()
+    matrix.data[np.abs(matrix.data) < 1e-12 * terms.data] = 0.0
     matrix.eliminate_zeros()
     massless = np.asarray(np.abs(matrix).sum(0)).ravel() == 0
     algebraic = np.diff(matrix.indptr) == 0

@@ -12,7 +12,7 @@ from jaxtyping import Array
 from physeq.errors import ModelError
 from physeq.solve.boundary import InitialValue, Periodic, ends, positions
 from physeq.solve.linear_backend import solve_dense
-from physeq.solve.trajectory_solver import AllAtOnce, scales_of
+from physeq.solve.trajectory_solver import AllAtOnce, refuse_series_in_mass, scales_of
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Collocation(AllAtOnce):
         return jnp.asarray(times) * h, jnp.asarray(np.tile(b, self.intervals)) * h
 
     def check(self, model: Any) -> None:
+        refuse_series_in_mass("Collocation", model.layout)
         terminal = model.cost is not None and model.cost.form.terminal != 0
         if not isinstance(model.boundary, InitialValue):
             if terminal:

@@ -120,5 +120,10 @@ def explicit_field(bound: BoundMotion, t: Array, moving: Array, guess: Array) ->
     """The rates of the unknowns that move."""
     split = split_of(bound)
     y = complete(bound, t, moving, guess)
-    f = bound.field(t, y)[split.moving_rows]
-    return split.mass[1].solve(bound.mass(y.dtype)[split.mass[0]], f)
+    f, values = bound.field(t, y)[split.moving_rows], bound.mass(y.dtype)
+    pattern = pattern_of(bound.layout)
+    if (bound.layout.held[pattern.columns] & np.isin(pattern.rows, split.moving_rows)).any():
+        # Held unknowns that move take part in the inertia or friction that they share with others.
+        _, rate = jax.jvp(lambda s: bound.held_values(s, y.dtype), (t,), (jnp.ones_like(t),))
+        f = f - jnp.zeros_like(y).at[pattern.rows].add(values * rate[pattern.columns])[split.moving_rows]
+    return split.mass[1].solve(values[split.mass[0]], f)

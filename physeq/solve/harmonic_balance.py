@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from physeq.errors import ModelError
 from physeq.solve.boundary import Periodic
-from physeq.solve.trajectory_solver import AllAtOnce, scales_of
+from physeq.solve.trajectory_solver import AllAtOnce, refuse_series_in_mass, scales_of
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class HarmonicBalance(AllAtOnce):
         return jnp.arange(self.points) * step, jnp.full(self.points, step, jnp.result_type(float))
 
     def check(self, model: Any) -> None:
+        refuse_series_in_mass("HarmonicBalance", model.layout)
         if not isinstance(model.boundary, Periodic):
             raise ModelError(
                 f"HarmonicBalance needs Periodic(period), got {type(model.boundary).__name__}; use Collocation, or for "

@@ -186,7 +186,7 @@ class Leapfrog(TrajectorySolver):
                 "Collocation"
             )
         if (why := programs.fed_inertia) is not None:
-            raise ModelError(f"Leapfrog needs constant inertia: {why}; use Collocation")
+            raise ModelError(f"Leapfrog needs constant inertia: {why}; make it a parameter")
         if model.cost is not None and model.cost.rated:
             form = model.cost.form
             raise ModelError(

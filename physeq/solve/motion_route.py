@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.compile.hamiltonian import hamiltonian_programs
-from physeq.compile.motion import BoundMotion
+from physeq.compile.motion import BoundMotion, pattern_of
 from physeq.errors import ModelError
 from physeq.solve.algebraic import algebraic_rows
 from physeq.solve.dae_term import DAETerm
@@ -33,9 +33,10 @@ class Route(eqx.Module):
     solver: diffrax.AbstractSolver
 
     @property
-    def fixed_step(self) -> bool:
-        """Whether the solver has no error estimate."""
-        return isinstance(self.solver, GaussMethod)
+    def adaptive(self) -> bool:
+        """Whether the solver estimates its error, so that it can choose its steps."""
+        solver = self.solver.solver if isinstance(self.solver, Projected) else self.solver
+        return isinstance(solver, diffrax.AbstractAdaptiveSolver)
 
     @property
     def name(self) -> str:
@@ -48,8 +49,8 @@ class Route(eqx.Module):
         """The diffrax term."""
 
     @abstractmethod
-    def state(self, bound: BoundMotion, y: Array) -> Any:
-        """The solver's state of all unknowns y."""
+    def state(self, bound: BoundMotion, t: Array, y: Array) -> Any:
+        """The solver's state of all unknowns y at time t."""
 
     @abstractmethod
     def whole(self, bound: BoundMotion, t: Array, state: Any, y0: Array) -> Array:
@@ -74,7 +75,7 @@ class MassMatrixRoute(Route):
             backend=self.backend,
         )
 
-    def state(self, bound, y):
+    def state(self, bound, t, y):
         return y
 
     def tolerance(self, bound, rtol, dtype):
@@ -92,7 +93,7 @@ class FieldRoute(Route):
     def term(self, bound):
         return diffrax.ODETerm(lambda t, y, args: explicit_field(args[0], jnp.asarray(t, y.dtype), y, args[1]))
 
-    def state(self, bound, y):
+    def state(self, bound, t, y):
         return y[split_of(bound).moving]
 
     def whole(self, bound, t, state, y0):
@@ -112,10 +113,6 @@ def _keeping(solver: diffrax.AbstractSolver, bound: BoundMotion, state: np.ndarr
 class CanonicalRoute(Route):
     """q̇ = M(q)⁻¹p, ṗ = −∂H/∂q: Hamiltonian form, for steps that keep its geometry."""
 
-    @property
-    def fixed_step(self):
-        return True
-
     def velocity(self, bound: BoundMotion, t: Array, q: Array, p: Array) -> Array:
         """M(q)⁻¹ p."""
         programs = hamiltonian_programs(bound.layout)
@@ -125,11 +122,11 @@ class CanonicalRoute(Route):
             return p / jnp.zeros_like(q).at[rows].add(values)
         return SparsityPattern(rows, columns, q.shape[0]).solve(values, p)
 
-    def state(self, bound, y):
+    def state(self, bound, t, y):
         programs = hamiltonian_programs(bound.layout)
         q, w = y[programs.positions], y[programs.velocities]
         rows, columns, _ = programs.mass_places
-        values = programs.mass(bound, jnp.zeros((), y.dtype), q)
+        values = programs.mass(bound, jnp.asarray(t, y.dtype), q)
         return q, SparsityPattern(rows, columns, q.shape[0]).matvec(values, w)
 
     def whole(self, bound, t, state, y0):
@@ -184,7 +181,33 @@ def route_of(bound: BoundMotion, solver: diffrax.AbstractSolver | None, backend:
                 f"{type(solver).__name__} needs a separable Hamiltonian T(p) + V(q), and here the inertia depends on "
                 "positions; use ImplicitMidpoint() or GaussLegendre()"
             )
+        _refuse_driven_inertia(bound, type(solver).__name__)
         return SeparableRoute(solver)
     if isinstance(solver, GaussMethod) and bound.layout.hamiltonian:
+        _refuse_driven_inertia(bound, type(solver).__name__)
         return WholeHamiltonianRoute(solver)
     return FieldRoute(_keeping(solver, bound, split_of(bound).moving))
+
+
+def _refuse_driven_inertia(bound: BoundMotion, solver: str) -> None:
+    """Canonical steps take positions that are held, but none that move and share inertia with what is free."""
+    layout, pattern = bound.layout, pattern_of(bound.layout)
+    shared = set(pattern.columns[layout.held[pattern.columns] & ~layout.held[pattern.rows]].tolist())
+    for hold in layout.holds:
+        if hold.name is None:
+            continue
+        moving = callable(bound.inputs[hold.name]) and shared & set(np.asarray(hold.entries).tolist())
+        rate_alone = not layout.held[_positions_of(layout, hold.entries)].all()
+        if moving or rate_alone:
+            what = "shares inertia with nodes that are free" if moving else "holds a velocity, not its position"
+            raise ModelError(f"{solver}: input {hold.name!r} {what}; use Rodas5P() or diffrax.Dopri8()")
+
+
+def _positions_of(layout: Any, velocities: Any) -> np.ndarray:
+    """The entries of the positions whose rates stand at these entries of y."""
+    found = []
+    for (group, coordinate), v in layout.variables.items():
+        if len(v.orders) > 1:
+            position, rate = (layout.blocks[group, coordinate, order] for order in v.orders[:2])
+            found += [position.start + e - rate.start for e in np.asarray(velocities) if rate.start <= e < rate.stop]
+    return np.asarray(found, int)

@@ -14,7 +14,7 @@ from jaxtyping import Array
 from physeq.compile.junctions import Arguments, arguments, critical, limited, linearised
 from physeq.compile.motion import BoundMotion, pattern_of
 from physeq.compile.motion_diagnosis import check_steady, check_structure
-from physeq.errors import SolveError
+from physeq.errors import ModelError, SolveError
 from physeq.solve.algebraic import AlgebraicRows, algebraic_rows
 from physeq.solve.sparse_matrix import SparsityPattern
 
@@ -89,7 +89,17 @@ def steady(bound: BoundMotion, t: Array, start: Array, newton: SparseNewton, thr
     """The y with f(t, y) = 0: currents through inductors constant, none into capacitors, nothing moving.
 
     Differentiable in parameters and inputs (implicitly).
+
+    Raises:
+        ModelError: constraints that the equations hold only in differentiated form, which say nothing at rest.
     """
+    for form in bound.layout.forms:
+        if form.drift:
+            raise ModelError(
+                f"operating point: the constraint of {form.placement.component.name!r} in {form.placement.name!r} "
+                "joins coordinates with inertia and is kept by its derivatives, which say nothing at rest; add "
+                "friction and simulate until nothing moves"
+            )
     return _found(_steady, steady_pattern(bound), bound, t, start, newton, "operating point", throw)
 
 

@@ -60,7 +60,7 @@ def simulate(
     noise: ThermalNoise | None = None,
     key: Array | None = None,
     dense: bool = False,
-    max_steps: int = 1_000_000,
+    max_steps: int | None = None,
     newton: SparseNewton | None = None,
     backend: LinearBackend | None = None,
     adjoint: diffrax.AbstractAdjoint | None = None,
@@ -93,14 +93,16 @@ def simulate(
         noise: `ThermalNoise(k_B T)`: the motion is a stochastic differential equation, with a constant `step` and its
             random `key` (one trajectory for each; `jax.vmap` over keys for many).
         dense: keep the integrator's interpolation, for `Solution.at`.
-        max_steps: most steps, rejected ones included.
+        max_steps: most steps, rejected ones included; by default a million, and 16,384 with `dense`, which keeps room
+            for all.
         newton: how consistent starts are found; by default `SparseNewton()`.
         backend: how `Rodas5P` factorises: `DenseLU()`, `KLU()`, or `StaticLU()` (chains and ladders in batches); by
             default dense up to a hundred unknowns, KLU above.
         adjoint: diffrax's way to differentiate; by default reverse mode with checkpoints. `diffrax.ForwardMode()` for
             forward mode.
         progress: a diffrax progress meter.
-        throw: raise where the integrator or the start fails (outside jit).
+        throw: raise where the integrator or the start fails (outside jit); otherwise the last state is then NaN, and
+            without a consistent start all are.
 
     Raises:
         ModelError: a start that contradicts a constraint, a solver that cannot take this system, times outside the
@@ -121,22 +123,29 @@ def simulate(
     dtype = jnp.result_type(float, *(x.dtype for x in jax.tree.leaves(bound.params)))
     begin, end = jnp.asarray(t0, dtype), jnp.asarray(t1, dtype)
     given = start if isinstance(start, Mapping) else None
-    guess = motion.start(given, dtype) if start is None or isinstance(start, Mapping | OperatingPoint) else start
+    if start is None or isinstance(start, Mapping | OperatingPoint):
+        guess = motion.start(given, dtype)
+    else:
+        guess = jnp.asarray(start, dtype)
+        if guess.shape != (motion.size,):
+            raise ModelError(f"simulate: start as a vector must have shape ({motion.size},), got {guess.shape}")
     if isinstance(start, OperatingPoint):
-        y0 = steady(bound, begin, guess, start.newton, throw).y
+        root = steady(bound, begin, guess, start.newton, throw)
     else:
         guess = jnp.where(motion.layout.held, bound.held_values(begin, dtype), guess)
         check_start(bound, begin, guess)
-        y0 = consistent(bound, begin, guess, newton or SparseNewton(), throw).y
+        root = consistent(bound, begin, guess, newton or SparseNewton(), throw)
+    y0 = root.y
     if noise is None:
         route = route_of(bound, solver, backend)
     elif step is None or key is None:
         raise ModelError("ThermalNoise needs a constant step and a random key: simulate(..., step=..., key=...)")
     else:
         route = thermal_route(bound, noise, solver, begin, end, step, key)
-    if route.fixed_step and step is None:
+    if not route.adaptive and step is None:
         raise ModelError(f"{route.name} needs a constant step: simulate(..., step=...)")
-    times = jnp.linspace(begin, end, 201) if ts is None else jnp.asarray(ts, dtype)
+    times = jnp.linspace(begin, end, 201) if ts is None else jnp.clip(jnp.asarray(ts, dtype), begin, end)
+    max_steps = (16_384 if dense else 1_000_000) if max_steps is None else max_steps
     if corners is None:
         corners = bound.corners(t0, t1) if step is None else None
     controller: Any = diffrax.ConstantStepSize()
@@ -148,7 +157,8 @@ def simulate(
         controller = diffrax.PIDController(
             rtol=rtol, atol=route.tolerance(bound, rtol, dtype) if atol is None else atol, dtmax=longest, factormax=6.0
         )
-        opening = (end - begin) * 1e-6 if first_step is None else jnp.asarray(first_step, dtype)
+        least = 16 * jnp.finfo(dtype).eps * jnp.maximum(jnp.abs(begin), jnp.abs(end))
+        opening = jnp.maximum((end - begin) * 1e-6, least) if first_step is None else jnp.asarray(first_step, dtype)
         if corners is not None and len(corners):
             controller = diffrax.ClipStepSizeController(controller, jump_ts=jnp.asarray(corners, dtype))
     # Another level compiles nothing anew.
@@ -159,11 +169,13 @@ def simulate(
     if throw and not isinstance(raw.stats["num_steps"], jax.core.Tracer):
         _check(raw, t1)
     stats, kept, last = raw.stats, *zip(raw.ts, raw.ys, strict=True)
+    # What was not reached must not pass for a result where nothing can be raised: inside jit, or with throw=False.
+    reached = root.converged & ((raw.result == _DONE) | (raw.result == diffrax.RESULTS.event_occurred))
     return Solution(
         ts=kept[0],
-        ys=_whole(route, bound, *kept, y0),
+        ys=jnp.where(root.converged, _whole(route, bound, *kept, y0), jnp.nan),
         end=last[0][0],
-        y_end=_whole(route, bound, *last, y0)[0],
+        y_end=jnp.where(reached, _whole(route, bound, *last, y0)[0], jnp.nan),
         bound=bound,
         steps=stats["num_accepted_steps"],
         rejected=stats["num_rejected_steps"],
@@ -171,6 +183,9 @@ def simulate(
         dense=_Interpolation(route, bound, y0, raw.interpolation) if dense else None,
         event=raw.event_mask,
     )
+
+
+_DONE = diffrax.RESULTS.successful
 
 
 def _check_options(t0: float, t1: float, ts: Any, start: Any, solver: Any, **positive: Any) -> None:
@@ -190,8 +205,9 @@ def _check_options(t0: float, t1: float, ts: Any, start: Any, solver: Any, **pos
         times = np.asarray(ts, float)
         if times.ndim != 1 or not times.size or np.any(np.diff(times) < 0):
             raise ModelError("simulate: ts must be times in one row, in order")
-        if times[0] < float(t0) or times[-1] > float(t1):
-            outside = times[0] if times[0] < float(t0) else times[-1]
+        slack = 1e-6 * max(abs(float(t0)), abs(float(t1)))  # times in single precision
+        if times[0] < float(t0) - slack or times[-1] > float(t1) + slack:
+            outside = times[0] if times[0] < float(t0) - slack else times[-1]
             raise ModelError(f"simulate: ts must lie between t0 = {t0} and t1 = {t1}, got {outside}")
 
 
@@ -220,7 +236,7 @@ def _solve(bound, t0, t1, y0, times, step, level, settings):
         t0,
         t1,
         step,
-        route.state(bound, y0),
+        route.state(bound, t0, y0),
         (bound, y0),
         saveat=diffrax.SaveAt(subs=[diffrax.SubSaveAt(ts=times), diffrax.SubSaveAt(t1=True)], dense=dense),
         stepsize_controller=controller,

@@ -48,8 +48,8 @@ class ThermalRoute(FieldRoute):
     path: Any
 
     @property
-    def fixed_step(self):
-        return True
+    def adaptive(self):
+        return False
 
     def term(self, bound):
         def diffusion(t, y, args):

@@ -81,7 +81,7 @@ class Solution(Shown, eqx.Module):
         """
         if self.dense is None:
             raise ModelError("this solution has no interpolation; call simulate(..., dense=True)")
-        t = jnp.asarray(t)
+        t = jnp.asarray(t, self.ts.dtype)
         ys = jax.vmap(self.dense)(t.reshape(-1))
         if name is None:
             return self.bound.motion.unflatten(ys.reshape(*t.shape, -1))
@@ -104,7 +104,10 @@ class Solution(Shown, eqx.Module):
         return found
 
     def power_balance(self) -> Array:
-        """E(t₁) − E(t₀) + ∫(q̇·∂R/∂q̇ − F·q̇ − λ terms) dt by the trapezoidal rule on `ts`: 0 up to its error."""
+        """E(t₁) − E(t₀) + ∫(q̇·∂R/∂q̇ − F·q̇ − λ terms − ∂E/∂t) dt by the trapezoidal rule on `ts`: 0 up to its error.
+
+        What inputs supply (a `Drive`, a `Clamp` that moves) is not counted; sources that are components are.
+        """
         energy, flow = self["energy"], self["dissipated"] - self["supplied"]
         return energy[-1] - energy[0] + jnp.sum((flow[1:] + flow[:-1]) / 2 * jnp.diff(self.ts))
 

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from physeq.errors import SolveError
+from physeq.compile.motion import inputs_in_mass
+from physeq.errors import ModelError, SolveError
 from physeq.settings import check_kinds
 from physeq.solve.linear_backend import DenseLU, solve_dense
 from physeq.solve.result import Outcome
@@ -100,6 +101,19 @@ class OrbitNewton:
         code = jnp.where(change <= tolerance, jnp.int32(Outcome.CONVERGED), jnp.int32(Outcome.NOT_CONVERGED))
         code = jnp.where(jnp.isfinite(residual) & jnp.isfinite(change), code, jnp.int32(Outcome.DIVERGED))
         return x, residual, k, code
+
+
+def refuse_series_in_mass(solver: str, layout: Any) -> None:
+    """Refuse inputs that stand in M, which is made once, of the input's first time.
+
+    Raises:
+        ModelError: naming the input.
+    """
+    if named := inputs_in_mass(layout):
+        raise ModelError(
+            f"{solver}: input {named[0]!r} stands in an inertia, or in friction that makes an equation of motion, "
+            "which a series in time cannot change here; make it a parameter, or write the change in time with pq.time"
+        )
 
 
 @dataclass(frozen=True)

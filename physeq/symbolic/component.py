@@ -85,10 +85,11 @@ class Component(Shown):
                 f"component {self.name!r}: force must be a dict {{coordinate at a port: F}}, such as "
                 f"{{v.target: g*(v.source - v.target)}}, got {self.force!r:.80}"
             )
-        put("force", MappingProxyType({k: self._scalar(f, f"force on {k}") for k, f in dict(self.force).items()}))
+        forces = {k: self._scalar(f, f"force on {k}") for k, f in dict(self.force).items()}
+        put("force", self._by_symbol(forces, "force"))
         constraint = self.constraint if isinstance(self.constraint, Iterable) else (self.constraint,)
         put("constraint", tuple(self._scalar(g, "constraint") for g in constraint))
-        put("bounds", MappingProxyType({q: self._interval(q, b) for q, b in dict(self.bounds).items()}))
+        put("bounds", self._by_symbol({q: self._interval(q, b) for q, b in dict(self.bounds).items()}, "bounds"))
         if self.minimiser is not None:
             put("minimiser", self._scalar(self.minimiser, "minimiser"))
         found = {s for e in self.expressions() for s in e.free_symbols if isinstance(s, Parameter)}
@@ -144,7 +145,20 @@ class Component(Shown):
                 f"{where}: {bad} is not differentiable, so no force can be derived from it; give the force itself in "
                 "`force`, or a smooth function such as sigmoid"
             )
-        return expression
+        return expression.xreplace({s: self._portless(s) for s in expression.free_symbols})
+
+    def _portless(self, symbol):
+        """With one port q.at("port") is q."""
+        alone = isinstance(symbol, StateSymbol) and self.ports == (symbol.port,)
+        return symbol.at(None).with_order(symbol.order) if alone else symbol
+
+    def _by_symbol(self, given: dict, term: str) -> Mapping:
+        found = {self._portless(symbol): value for symbol, value in given.items()}
+        if len(found) < len(given):
+            raise ModelError(
+                f"component {self.name!r}, {term}: {', '.join(map(str, given))} name one coordinate twice; add them up"
+            )
+        return MappingProxyType(found)
 
     def _interval(self, symbol, interval) -> tuple[sp.Expr, sp.Expr]:
         if not isinstance(interval, tuple | list) or len(interval) != 2:
@@ -193,8 +207,9 @@ class Component(Shown):
 
     def _check_constraints(self) -> None:
         for g in self.constraint:
-            for rate in (s for s in g.free_symbols if isinstance(s, StateSymbol) and s.order):
-                if sp.diff(g, rate, 2) != 0:
+            rates = sorted((s for s in g.free_symbols if isinstance(s, StateSymbol) and s.order), key=str)
+            for rate in rates:
+                if any(sp.diff(g, rate, other) != 0 for other in rates):
                     raise ModelError(f"component {self.name!r}: constraint {g} = 0 must be linear in the rate {rate}")
 
     # ---- reading -------------------------------------------------------------------------------------------------

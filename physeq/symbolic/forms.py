@@ -13,7 +13,7 @@ import sympy as sp
 
 from physeq.errors import ModelError
 from physeq.symbolic.component import Slot
-from physeq.symbolic.functions import clip, first_function, is_supported
+from physeq.symbolic.functions import clip, first_function, is_supported, logcosh, softplus
 from physeq.symbolic.placing import Placement
 from physeq.symbolic.reduction import Variable
 from physeq.symbolic.separate import Term, separate
@@ -194,7 +194,25 @@ def _integrate(placement, unknowns, dynamic, energy, rest):
             return energy, rest, None
         # Without the two searches that may run for minutes.
         piece = sp.integrate(sp.expand(remaining), unknowns[slot], heurisch=False, meijerg=False)
+        piece = _without_overflow(piece)
         if piece.has(sp.Integral) or piece.has(sp.Piecewise) or not is_supported(piece):
             return energy, rest, None
         extra -= piece
     return energy + extra, {}, None
+
+
+def _without_overflow(integral: sp.Expr) -> sp.Expr:
+    """log cosh u and log(1 + eᵘ), and what stands for them, as functions that no large u makes infinite."""
+
+    def tame(e: sp.Expr) -> sp.Expr:
+        (inside,) = e.args
+        if inside.func is sp.cosh:
+            return logcosh(inside.args[0])
+        constant, rest = inside.as_coeff_Add()
+        if constant == 1 and rest.func is sp.exp:
+            return softplus(rest.args[0])
+        if constant == 1 and rest.func is sp.tanh:  # 1 + tanh u = eᵘ/cosh u
+            return rest.args[0] - logcosh(rest.args[0])
+        return e
+
+    return integral.replace(lambda e: isinstance(e, sp.log), tame)

@@ -95,6 +95,7 @@ def motion_form(placement: Placement, variables: Mapping[tuple[str, Coordinate],
     rows = {u: r.subs(eliminated) for u, r in rows.items() if u not in gone}
     rates = [(component.symbol(s, 1), s) for s in component.slots]
     power = sum((component.force.get(component.symbol(s), 0) * q for q, s in rates), sp.S.Zero)
+    power += sp.diff(component.potential - component.kinetic, time)  # energies that change in time by themselves
     for k, g in enumerate(component.constraint):
         # On the constraint λ ∂g/∂q̇·q̇ is −λ times what g is without rates, and λ ∂g/∂q·q̇ is −λ ∂g/∂t.
         still = g.subs({q: 0 for q, _ in rates}) if constraint_slots(component, g)[1] else sp.diff(g, time)

@@ -94,6 +94,10 @@ class Readout:
             )
         if not isinstance(self.size, int) or self.size < 1:
             raise ModelError(f"Readout: size must be a positive integer, got {self.size!r}")
+        if not isinstance(self.drive, sp.Expr):
+            raise ModelError(f"Readout: drive must be a SymPy expression such as w*s, got {self.drive!r}")
+        if self.bias is not None and not isinstance(self.bias, Parameter):
+            raise ModelError(f"Readout: bias must be a parameter or None, got {self.bias!r}; see parameter('b')")
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,8 @@ def place_nodes(topology: Topology, nodes: Any) -> list[Placement]:
             f"the groups {sorted(groups)}"
         )
     if unknown := set(nodes) - set(groups):
-        raise ModelError(f"`nodes` names {sorted(unknown)}, but the groups are {sorted(groups)}; use those names")
+        named = sorted(unknown, key=str)
+        raise ModelError(f"`nodes` names {named}, but the groups are {sorted(groups)}; use those names")
     missing = [g.name for g in groups.values() if g.kind is not None and g.name not in nodes]
     if missing:
         raise ModelError(
@@ -84,7 +85,8 @@ def place_edges(topology: Topology, edges: Any) -> list[Placement]:
         )
     known = {bundle.name for bundle in bundles} | {bundle.kind for bundle in bundles if bundle.kind}
     if unknown := set(edges) - known:
-        raise ModelError(f"`edges` names {sorted(unknown)}, but the bundles are {sorted(known)}; use those names")
+        named = sorted(unknown, key=str)
+        raise ModelError(f"`edges` names {named}, but the bundles are {sorted(known)}; use those names")
     for name, component in edges.items():
         _check_component(f"edges[{name!r}]", component, "Edge or Component")
     placed = []

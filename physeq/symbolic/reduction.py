@@ -18,7 +18,7 @@ from physeq.graph import Sparse
 from physeq.symbolic.component import Component, Slot
 from physeq.symbolic.place import Clamp
 from physeq.symbolic.placing import Placement
-from physeq.symbolic.symbols import Coordinate, StateSymbol
+from physeq.symbolic.symbols import Coordinate, StateSymbol, time
 from physeq.symbolic.system import System
 
 
@@ -219,7 +219,8 @@ def motion_terms(component: Component, slot: Slot) -> dict[str, sp.Expr]:
     """The terms of the Euler–Lagrange–Rayleigh equation that a component adds at one slot.
 
     d/dt ∂T/∂q̇ ("inertial") − ∂T/∂q + ∂V/∂q ("conservative") + ∂R/∂q̇ ("dissipative") = F ("force") + λ terms
-    ("constraint": a list of (k, ∂g_k/∂q), or ∂g_k/∂q̇ for rate constraints).
+    ("constraint": a list of (k, ∂g_k/∂q), or ∂g_k/∂q̇ for rate constraints). Inertia that changes in time by itself adds
+    ∂²T/∂t∂q̇ to the first.
 
     >>> from physeq.symbolic.component import Node
     >>> from physeq.symbolic.symbols import coordinate, parameter
@@ -237,7 +238,7 @@ def motion_terms(component: Component, slot: Slot) -> dict[str, sp.Expr]:
             for other in component.slots
             for order in (0, 1)
         ),
-        sp.S.Zero,
+        sp.diff(momentum, time),
     )
     return {
         "inertial": inertial,

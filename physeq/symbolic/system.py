@@ -132,7 +132,8 @@ class System(Shown):
 
     def _resolve_fixed(self, ground, fixed) -> tuple[tuple[NodeSet, float], ...]:
         groups = {g.name for g in self.topology.groups}
-        single = isinstance(ground, str | int | tuple) and (not isinstance(ground, tuple) or ground)
+        ground = () if ground is None else ground
+        single = isinstance(ground, str) or not hasattr(ground, "__iter__") or (isinstance(ground, tuple) and ground)
         if isinstance(ground, tuple) and ground and not self._is_label(ground):
             single = False
         nodes = [ground] if single and ground not in groups else ground
@@ -193,12 +194,17 @@ class System(Shown):
             for part in nodes.parts:
                 for index in part.indices.tolist():
                     for other, before in seen.setdefault((part.group, index), []):
+                        other, coordinate = (self._coordinate_name(part.group, c) for c in (other, coordinate))
                         if coordinate is None or other is None or coordinate == other:
                             raise ModelError(
                                 f"node {self.label(part.group, index)!r} of group {part.group!r} is held twice, by "
                                 f"{before} and by {what}; keep one of them"
                             )
                     seen[part.group, index].append((coordinate, what))
+
+    def _coordinate_name(self, group: str, name: str | None) -> str | None:
+        """The name of a group's coordinate, which inputs may also call by the name of its rate."""
+        return next((c.name for c in self.coordinates(group) if name in (c.name, c.key(1))), name)
 
     def _check_cost(self, cost) -> sp.Expr | None:
         if cost is None:
@@ -207,6 +213,8 @@ class System(Shown):
             return None
         if self.outputs is None:
             raise ModelError("a cost needs outputs; pass outputs=[...] with the nodes that it sees")
+        if not self.outputs.size:
+            raise ModelError("a cost needs outputs, and `outputs` is empty; name the nodes that it sees")
         cost = cost_expression(cost, "cost")
         for symbol in sorted(cost.free_symbols, key=str):
             if isinstance(symbol, StateSymbol):

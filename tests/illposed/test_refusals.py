@@ -32,6 +32,23 @@ def compiled(**options):
 TRIPLE = pq.Component("triple", ports=("a", "b", "c"), potential=s.at("a") * s.at("b") * s.at("c"))
 
 DECLARED = {
+    "rates multiplied": (
+        lambda: pq.Edge("product", constraint=r.source.dot * r.target.dot),
+        "constraint .* must be linear in the rate",
+    ),
+    "clamped by two names": (
+        lambda: pq.System(
+            CHAIN, edges=pq.electrical.resistor(), inputs={"a": pq.Clamp([1], "v"), "b": pq.Clamp([1], "phi")}
+        ),
+        "node 1 .*held twice",
+    ),
+    "ground of another kind": (lambda: system(ground=1.5), "ground: the topology has no node 1.5"),
+    "no outputs": (lambda: system(outputs=[], cost=COST), "a cost needs outputs, and `outputs` is empty"),
+    "drive in words": (
+        lambda: pq.Readout(output=r, drive="w*s", size=2),
+        r"Readout: drive must be a SymPy expression such as w\*s, got 'w\*s'",
+    ),
+    "groups of several kinds": (lambda: system(nodes={0: UNIT, "a": UNIT}), r"`nodes` names \[0, 'a'\]"),
     "a graph for a topology": (
         lambda: pq.System(nx.path_graph(3), nodes=UNIT),
         r"topology must be a Topology, got .*; a networkx graph goes to System.from_graph",
