@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from physeq.compile.motion import BoundMotion, Motion, State
 from physeq.compile.motion_observe import names, observe, quantity
+from physeq.errors import ModelError
 from physeq.shown import Shown
 from physeq.solve.rest import SparseNewton, steady
 
@@ -74,6 +75,7 @@ def operating_point(
         throw: raise where nothing was found (outside jit); else see `converged`.
 
     Raises:
+        ModelError: a start that is no dict of values.
         SolveError: no operating point was found; the message has the residual, the worst equation and the remedy.
 
     >>> import networkx as nx, physeq as pq
@@ -86,6 +88,11 @@ def operating_point(
     >>> round(float(at["out.v"]), 6), round(float(at["V1.i"]), 6)
     (2.5, -2.5)
     """
+    if start is not None and not isinstance(start, Mapping):
+        raise ModelError(
+            "operating_point: start must be a dict of values by group or bundle and key, as `motion.unflatten(y)` gives "
+            f"it, got {type(start).__name__}"
+        )
     bound = motion.bind(params, inputs)
     dtype = jnp.result_type(float, *(x.dtype for own in bound.params.values() for x in own.values()))
     time = jnp.asarray(t, dtype)

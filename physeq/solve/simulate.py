@@ -21,6 +21,7 @@ from physeq.solve.crossing import Bisection, Crossing
 from physeq.solve.linear_backend import LinearBackend
 from physeq.solve.motion_route import Route, route_of
 from physeq.solve.rest import SparseNewton, consistent, rates, steady
+from physeq.solve.result import is_traced
 from physeq.solve.start import check_start
 from physeq.solve.thermal import ThermalNoise, thermal_route
 from physeq.solve.trajectory import Solution
@@ -72,7 +73,7 @@ def simulate(
     Args:
         motion: the compiled motion, `System.motion()`.
         params, inputs: as for `Motion.bind`; inputs may be functions of time.
-        t0, t1: the interval.
+        t0, t1: the interval; t1 may be traced, for derivatives by the time at which it ends.
         ts: times to keep; by default 201 evenly spaced ones.
         start: starting values by group and key; `OperatingPoint()`; or a whole vector y. By default the declared
             starts. What is given keeps its differential part; algebraic unknowns are solved for (a consistent start).
@@ -95,7 +96,7 @@ def simulate(
         dense: keep the integrator's interpolation, for `Solution.at`.
         max_steps: most steps, rejected ones included; by default a million, and 16,384 with `dense`, which keeps room
             for all.
-        newton: how consistent starts are found; by default `SparseNewton()`.
+        newton: how consistent starts are found; by default `SparseNewton()`. `OperatingPoint` has its own.
         backend: how `Rodas5P` factorises: `DenseLU()`, `KLU()`, or `StaticLU()` (chains and ladders in batches); by
             default dense up to a hundred unknowns, KLU above.
         adjoint: diffrax's way to differentiate; by default reverse mode with checkpoints. `diffrax.ForwardMode()` for
@@ -118,7 +119,7 @@ def simulate(
     >>> round(float(end["1.x"][-1]), 3)
     -1.0
     """
-    _check_options(t0, t1, ts, start, solver, rtol=rtol, atol=atol, step=step, first_step=first_step, max_step=max_step)
+    _check_options(t0, t1, ts, start, solver, newton, rtol=rtol, atol=atol, step=step, first_step=first_step, max_step=max_step)
     bound = motion.bind(params, inputs)
     dtype = jnp.result_type(float, *(x.dtype for x in jax.tree.leaves(bound.params)))
     begin, end = jnp.asarray(t0, dtype), jnp.asarray(t1, dtype)
@@ -166,7 +167,7 @@ def simulate(
     kind = None if event is None else replace(event, level=0.0)
     settings = (route, controller, kind, dense, max_steps, adjoint, progress)
     raw = _solve(bound, begin, end, y0, times, opening, level, settings)
-    if throw and not isinstance(raw.stats["num_steps"], jax.core.Tracer):
+    if throw and not is_traced(raw.stats["num_steps"]):
         _check(raw, t1)
     stats, kept, last = raw.stats, *zip(raw.ts, raw.ys, strict=True)
     # What was not reached must not pass for a result where nothing can be raised: inside jit, or with throw=False.
@@ -188,9 +189,12 @@ def simulate(
 _DONE = diffrax.RESULTS.successful
 
 
-def _check_options(t0: float, t1: float, ts: Any, start: Any, solver: Any, **positive: Any) -> None:
-    if not float(t1) > float(t0):
+def _check_options(t0: float, t1: float, ts: Any, start: Any, solver: Any, newton: Any, **positive: Any) -> None:
+    traced = is_traced((t0, t1))
+    if not traced and not float(t1) > float(t0):
         raise ModelError(f"simulate: t1 must be after t0, got t0 = {t0} and t1 = {t1}")
+    if newton is not None and isinstance(start, OperatingPoint):
+        raise ModelError("simulate: an operating point has limits of its own; give start=OperatingPoint(newton=...)")
     for name, value in positive.items():
         if value is not None:
             finite("simulate", name, value, above=0)
@@ -201,10 +205,12 @@ def _check_options(t0: float, t1: float, ts: Any, start: Any, solver: Any, **pos
         raise ModelError(
             f"simulate: solver must be an integrator such as Rodas5P() or diffrax.Tsit5(), got {solver!r:.80}{called}"
         )
-    if ts is not None and not isinstance(ts, jax.core.Tracer):
+    if ts is not None and not is_traced(ts):
         times = np.asarray(ts, float)
         if times.ndim != 1 or not times.size or np.any(np.diff(times) < 0):
             raise ModelError("simulate: ts must be times in one row, in order")
+        if traced:
+            return
         slack = 1e-6 * max(abs(float(t0)), abs(float(t1)))  # times in single precision
         if times[0] < float(t0) - slack or times[-1] > float(t1) + slack:
             outside = times[0] if times[0] < float(t0) - slack else times[-1]
@@ -222,8 +228,14 @@ def _solve(bound, t0, t1, y0, times, step, level, settings):
             bound, y0 = args
             whole = route.whole(bound, t, y, y0)
             moving = rates(bound, t, whole) if wanted.needs_rates else jnp.zeros_like(whole)
+            value = observe(bound, wanted, t, whole, moving)
+            if value.size != 1:
+                raise ModelError(
+                    f"Crossing: {event.name!r} has {value.size} values, and one of them must end the motion; name that "
+                    "node or element"
+                )
             # diffrax puts it beside numbers of the default precision.
-            return (observe(bound, wanted, t, whole, moving) - level).astype(jnp.result_type(float))
+            return (value.reshape(()) - level).astype(jnp.result_type(float))
 
         options["event"] = diffrax.Event(reached, Bisection(rtol=0.0, atol=0.0), direction=event.rising)
     if adjoint is not None:

@@ -72,8 +72,14 @@ def thermal_route(
     """The route of a motion with thermal noise.
 
     Raises:
-        ModelError: noise on an unknown without inertia, or friction that is not quadratic.
+        ModelError: noise on an unknown without inertia, friction that is not quadratic, a solver without noise.
     """
+    stochastic = isinstance(solver, diffrax.AbstractItoSolver | diffrax.AbstractStratonovichSolver)
+    if solver is not None and (not stochastic or isinstance(solver, diffrax.AbstractFosterLangevinSRK)):
+        raise ModelError(
+            f"{type(solver).__name__} does not integrate the stochastic differential equation of a motion with thermal "
+            "noise; leave solver= away for diffrax.ShARK(), or give diffrax.Heun() or another of its kind"
+        )
     programs, split = thermal_programs(bound.layout), split_of(bound)
     bare = programs.touched & ~bound.layout.held
     bare[split.moving_rows] = False

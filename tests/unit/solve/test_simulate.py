@@ -124,12 +124,32 @@ def test_events_are_found_to_rounding_in_all_units(single, unit):
         ({"solver": "tsit5"}, "solver must be an integrator such as .* got 'tsit5'"),
         ({"solver": pq.Rodas5P}, r"call it: Rodas5P\(\)"),
         ({"start": "op"}, "start must be a dict of values"),
+        ({"start": pq.OperatingPoint(), "newton": pq.SparseNewton(steps=3)}, r"start=OperatingPoint\(newton="),
+        ({"event": pq.Crossing("nodes.v", 0.5)}, r"Crossing: 'nodes\.v' has 3 values.*name that node"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(charging, options, message):
     motion, params = charging
     with pytest.raises(pq.ModelError, match=message):
         motion.simulate(params, t1=1.0, **options)
+
+
+def test_operating_points_start_from_values_by_name(charging):
+    motion, params = charging
+    with pytest.raises(pq.ModelError, match="start must be a dict of values by group or bundle and key"):
+        motion.operating_point(params, start=np.zeros(motion.size))
+
+
+def test_the_end_may_be_traced():
+    """d cos(t₁)/dt₁ = −sin t₁."""
+    x = pq.coordinate("x")
+    mass = pq.Node("mass", kinetic=x.dot**2 / 2, potential=x**2 / 2)
+    motion = pq.System(pq.complete(1), nodes=mass).motion()
+    start = {"nodes": {"x": [1.0]}}
+    last = lambda end: motion.simulate({"nodes": {}}, t1=end, rtol=1e-10, start=start).y_end[0]  # noqa: E731
+    value, slope = jax.jit(jax.value_and_grad(last))(2.0)
+    assert float(value) == pytest.approx(np.cos(2), abs=1e-9)
+    assert float(slope) == pytest.approx(-np.sin(2), abs=1e-6)
 
 
 def test_the_operating_point_starts_a_motion(charging):

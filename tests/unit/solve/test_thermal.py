@@ -1,5 +1,6 @@
 """Thermal noise: equipartition, and what it refuses."""
 
+import diffrax
 import jax
 import jax.numpy as jnp
 import networkx as nx
@@ -61,3 +62,9 @@ def test_what_thermal_noise_refuses():
         bare.simulate(bare.init_parameters(key), t1=1.0, noise=pq.ThermalNoise(1.0))
     with pytest.raises(pq.ModelError, match="must be at least 0"):
         pq.ThermalNoise(-1.0)
+    full = circuit(("R1", "a", "0"), ("C1", "a", "0")).motion()
+    for solver in (pq.Rodas5P(), diffrax.Tsit5(), diffrax.ALIGN(0.1)):
+        with pytest.raises(pq.ModelError, match=f"{type(solver).__name__} does not integrate the stochastic"):
+            full.simulate(
+                full.init_parameters(key), t1=1.0, step=0.1, noise=pq.ThermalNoise(1.0), key=key, solver=solver
+            )
