@@ -90,8 +90,8 @@ def operating_point(
     """
     if start is not None and not isinstance(start, Mapping):
         raise ModelError(
-            "operating_point: start must be a dict of values by group or bundle and key, as `motion.unflatten(y)` gives "
-            f"it, got {type(start).__name__}"
+            "operating_point: start must be a dict of values by group or bundle and key, as `motion.unflatten(y)` gives"
+            f" it, got {type(start).__name__}"
         )
     bound = motion.bind(params, inputs)
     dtype = jnp.result_type(float, *(x.dtype for own in bound.params.values() for x in own.values()))

@@ -119,7 +119,9 @@ def simulate(
     >>> round(float(end["1.x"][-1]), 3)
     -1.0
     """
-    _check_options(t0, t1, ts, start, solver, newton, rtol=rtol, atol=atol, step=step, first_step=first_step, max_step=max_step)
+    _check_options(
+        t0, t1, ts, start, solver, newton, rtol=rtol, atol=atol, step=step, first_step=first_step, max_step=max_step
+    )
     bound = motion.bind(params, inputs)
     dtype = jnp.result_type(float, *(x.dtype for x in jax.tree.leaves(bound.params)))
     begin, end = jnp.asarray(t0, dtype), jnp.asarray(t1, dtype)
