@@ -157,9 +157,10 @@ def simulate(
         longest = bound.longest_step(begin, end) if max_step is None else jnp.asarray(max_step, dtype)
         if event is not None and max_step is None:  # it is seen at the ends of steps alone
             longest = (end - begin) / 50 if longest is None else jnp.minimum(longest, (end - begin) / 50)
-        controller = diffrax.PIDController(
-            rtol=rtol, atol=route.tolerance(bound, rtol, dtype) if atol is None else atol, dtmax=longest, factormax=6.0
-        )
+        smallest = route.tolerance(bound, rtol, dtype) if atol is None else atol
+        # As arrays, so that other tolerances compile nothing anew.
+        relative, absolute = jnp.asarray(rtol, dtype), jnp.asarray(smallest, dtype)
+        controller = diffrax.PIDController(rtol=relative, atol=absolute, dtmax=longest, factormax=6.0)
         least = 16 * jnp.finfo(dtype).eps * jnp.maximum(jnp.abs(begin), jnp.abs(end))
         opening = jnp.maximum((end - begin) * 1e-6, least) if first_step is None else jnp.asarray(first_step, dtype)
         if corners is not None and len(corners):
