@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import optimistix as optx
 from jaxtyping import Array
+
+from physeq.compile.motion import BoundMotion
+from physeq.compile.motion_observe import observe, quantity
+from physeq.errors import ModelError
+from physeq.solve.rest import rates
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,32 @@ class Crossing:
     name: str
     level: float = 0.0
     rising: bool | None = None
+
+
+def crossing_value(bound: BoundMotion, event: Crossing, t: Array, y: Array) -> Array:
+    """The quantity of an event in the state y.
+
+    Raises:
+        ModelError: it has one value per node or element of several.
+    """
+    wanted = quantity(bound, event.name)
+    value = observe(bound, wanted, t, y, rates(bound, t, y) if wanted.needs_rates else jnp.zeros_like(y))
+    if value.size != 1:
+        raise ModelError(
+            f"Crossing: {event.name!r} has {value.size} values, and one of them must end the motion; name that node or "
+            "element"
+        )
+    return value.reshape(())
+
+
+def direction(bound: BoundMotion, event: Crossing, t: Array, y: Array) -> Array:
+    """Where the quantity goes from here: its first derivative in time along the motion, where that is 0 its second."""
+
+    def slope(value: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
+        return lambda t, y: jax.jvp(value, (t, y), (jnp.ones_like(t), rates(bound, t, y)))[1]
+
+    first = slope(lambda t, y: crossing_value(bound, event, t, y))
+    return jnp.where((speed := first(t, y)) == 0, slope(first)(t, y), speed)
 
 
 class _Bracket(eqx.Module):

@@ -14,13 +14,12 @@ import numpy as np
 from jaxtyping import Array
 
 from physeq.compile.motion import BoundMotion, Motion
-from physeq.compile.motion_observe import observe, quantity
 from physeq.errors import ModelError, SolveError
 from physeq.settings import finite
-from physeq.solve.crossing import Bisection, Crossing
+from physeq.solve.crossing import Bisection, Crossing, crossing_value, direction
 from physeq.solve.linear_backend import LinearBackend
 from physeq.solve.motion_route import Route, route_of
-from physeq.solve.rest import SparseNewton, consistent, rates, steady
+from physeq.solve.rest import SparseNewton, consistent, steady
 from physeq.solve.result import is_traced
 from physeq.solve.start import check_start
 from physeq.solve.thermal import ThermalNoise, thermal_route
@@ -90,7 +89,8 @@ def simulate(
             Inside jit or grad over the parameters of pulses they have to be given:
             `motion.bind(params).corners(t0, t1)`, found outside.
         event: stop at a `Crossing`. It is seen where the quantity lies on the other side at the end of a step, so that
-            steps are at most (t1 − t0)/50 long; give `max_step` where it crosses forth and back in less.
+            steps are at most (t1 − t0)/50 long; give `max_step` where it crosses forth and back in less. A motion that
+            starts on the level leaves it first.
         noise: `ThermalNoise(k_B T)`: the motion is a stochastic differential equation, with a constant `step` and its
             random `key` (one trajectory for each; `jax.vmap` over keys for many).
         dense: keep the integrator's interpolation, for `Solution.at`.
@@ -225,20 +225,15 @@ def _solve(bound, t0, t1, y0, times, step, level, settings):
     route, controller, event, dense, max_steps, adjoint, progress = settings
     options = {}
     if event is not None:
-        wanted = quantity(bound, event.name)
+        leaving = direction(bound, event, t0, y0)
 
         def reached(t, y, args, **_):
             bound, y0 = args
-            whole = route.whole(bound, t, y, y0)
-            moving = rates(bound, t, whole) if wanted.needs_rates else jnp.zeros_like(whole)
-            value = observe(bound, wanted, t, whole, moving)
-            if value.size != 1:
-                raise ModelError(
-                    f"Crossing: {event.name!r} has {value.size} values, and one of them must end the motion; name that "
-                    "node or element"
-                )
+            value = crossing_value(bound, event, t, route.whole(bound, t, y, y0)) - level
+            # A motion that starts on the level has not crossed it.
+            value = jnp.where((t == t0) & (value == 0), leaving, value)
             # diffrax puts it beside numbers of the default precision.
-            return (value.reshape(()) - level).astype(jnp.result_type(float))
+            return value.astype(jnp.result_type(float))
 
         options["event"] = diffrax.Event(reached, Bisection(rtol=0.0, atol=0.0), direction=event.rising)
     if adjoint is not None:

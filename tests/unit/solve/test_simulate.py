@@ -115,6 +115,26 @@ def test_events_are_found_to_rounding_in_all_units(single, unit):
 
 
 @pytest.mark.parametrize(
+    "at, speed, event, end",
+    [
+        (0.0, 1.0, pq.Crossing("0.x", rising=True), 2 * np.pi),
+        (0.0, 1.0, pq.Crossing("0.x"), np.pi),
+        (0.0, -1.0, pq.Crossing("0.x", rising=True), np.pi),
+        (0.0, -1.0, pq.Crossing("0.x", rising=False), 2 * np.pi),
+        (1.0, 0.0, pq.Crossing("0.x_dot", rising=False), 2 * np.pi),
+        (1.0, 0.0, pq.Crossing("0.x", 1.0), 8.0),  # a turning point: it comes back there and does not cross
+    ],
+)
+def test_a_motion_that_starts_on_the_level_leaves_it_first(at, speed, event, end):
+    """x″ = −x is back at 0 after half a period, and after a whole one in the same direction."""
+    mass = pq.Node("mass", kinetic=x.dot**2 / 2, potential=x**2 / 2)
+    motion = pq.System(pq.complete(1), nodes=mass).motion()
+    start = {"nodes": {"x": [at], "x_dot": [speed]}}
+    found = motion.simulate({"nodes": {}}, t1=8.0, rtol=1e-10, start=start, event=event)
+    assert float(found.end) == pytest.approx(end, abs=1e-8)
+
+
+@pytest.mark.parametrize(
     "options, message",
     [
         ({"ts": [0.0, 2.0]}, "ts must lie between t0 = 0.0 and t1 = 1.0, got 2.0"),
