@@ -10,7 +10,7 @@ from pathlib import Path
 
 from physeq.errors import ModelError, SolveError
 from physeq.loading import load_system
-from physeq.result_record import CHECKPOINT, FAILURE, Places, collect, epochs_done
+from physeq.result_record import CHECKPOINT, FAILURE, Places, collect, epochs_done, without_end
 from physeq.result_tables import ResultTable
 from physeq.running import run_experiment
 
@@ -72,13 +72,14 @@ def run_missing(
     begun = False
     for seed, row in ((seed, row) for seed in range(seeds or table.seeds) for row in chosen):
         goal = row.experiment.epochs if epochs is None else min(epochs, row.experiment.epochs)
-        if row.name in failures or epochs_done(record, row.name, seed) >= goal:
+        folder = places.run(table, row.name, seed)
+        if row.name in failures or (epochs_done(record, row.name, seed) >= goal and not without_end(folder, goal)):
             continue
         if begun and stop():
             break
-        folder = places.run(table, row.name, seed)
         with _claimed(folder) as free:
-            if not free or epochs_done(collect(table, places), row.name, seed) >= goal:
+            done = epochs_done(collect(table, places), row.name, seed) >= goal
+            if not free or (done and not without_end(folder, goal)):
                 say(f"{row.name}, seed {seed}: another process has it")
                 continue
             begun = True

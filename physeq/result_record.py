@@ -162,12 +162,21 @@ def _history(checkpoint: Path) -> tuple[list[dict[str, Any]], int]:
 
 def _train(folder: Path, epochs: int, metric: str) -> float | None:
     """Training error with fixed parameters after the last epoch, where the run came to its end."""
+    metrics = _metrics(folder, epochs)
+    return None if metrics is None else _number(metrics["train"].get(metric))
+
+
+def _metrics(folder: Path, epochs: int) -> dict[str, Any] | None:
+    """What a run wrote at its end, if that was after so many epochs."""
     path = folder / METRICS
-    if not path.is_file():
-        return None
-    metrics = json.loads(path.read_text(encoding="utf-8"))
-    value = metrics["train"].get(metric)
-    return _number(value) if metrics["epochs"] == epochs else None
+    metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return metrics if metrics is not None and metrics["epochs"] == epochs else None
+
+
+def without_end(folder: Path, epochs: int) -> bool:
+    """Whether a run was interrupted between its last epoch and its closing measurements."""
+    checkpoint = folder / CHECKPOINT
+    return checkpoint.is_file() and len(_history(checkpoint)[0]) == epochs and _metrics(folder, epochs) is None
 
 
 def _number(value: float | None) -> float | None:

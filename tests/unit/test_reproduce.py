@@ -194,6 +194,22 @@ def test_finished_entries_are_never_repeated(whole, tmp_path, monkeypatch):
     jax.config.update("jax_enable_x64", True)
 
 
+def test_an_end_that_was_interrupted_is_made_up_for(tmp_path, single):
+    """Training error and pages come after the last epoch: a run that was stopped in between gets them."""
+    table, places = read_table(write_tables(tmp_path)), Places(tmp_path / "runs", tmp_path / "out")
+    options = {"rows": ["plain"], "seeds": 1, "progress": False}
+    said = []
+    run_missing(table, places, say=said.append, **options)
+    folder = places.run(table, "plain", 0)
+    before, log = write_record(table, places)["rows"][0]["entries"], (folder / "log.jsonl").read_text()
+    (folder / "metrics.json").unlink()
+    run_missing(table, places, say=said.append, **options)
+    assert (folder / "log.jsonl").read_text() == log
+    assert write_record(table, places)["rows"][0]["entries"] == before and before[0]["train"] is not None
+    run_missing(table, places, say=said.append, **options)
+    assert len(said) == 2 and "resumed" in said[1]
+
+
 def test_a_row_that_fails_leaves_the_others(tmp_path, single):
     path = write_tables(tmp_path)
     path.write_text(
