@@ -71,20 +71,25 @@ class Finder(ABC):
 def residual_of(problem: Any, free: State, force: State | None = None) -> Array:
     """The natural residual max |x − clip(x + f)| per batch entry."""
     force = problem.force(free) if force is None else force
-    worst = []
-    for group, values in free.items():
-        for key, x in values.items():
-            f = force[group][key]
-            if key in problem.bounds.get(group, {}):
-                # The plain force where no bound acts: x + f − x would lose the digits of a small force.
-                moved = problem.clip(group, key, x + f)
-                f = problem.mask(group, key, jnp.where(moved == x + f, f, moved - x))
-            worst.append(jnp.max(jnp.abs(f), -1))
+    worst = [jnp.max(jnp.abs(r), -1) for r in residuals(problem, free, force)]
     return (
         jnp.broadcast_to(jnp.stack(jnp.broadcast_arrays(*worst)).max(0), problem.batch)
         if worst
         else jnp.zeros(problem.batch)
     )
+
+
+def residuals(problem: Any, free: State, force: State) -> list[Array]:
+    """x − clip(x + f) of every array of unknowns, up to its sign, in the order of flat vectors."""
+    result = []
+    for group, key, x in entries(free):
+        f = force[group][key]
+        if key in problem.bounds.get(group, {}):
+            # The plain force where no bound acts: x + f − x would lose the digits of a small force.
+            moved = problem.clip(group, key, x + f)
+            f = problem.mask(group, key, jnp.where(moved == x + f, f, moved - x))
+        result.append(f)
+    return result
 
 
 def largest_change(new: State, old: State, batch: tuple[int, ...]) -> Array:
@@ -128,6 +133,19 @@ def held_mask(problem: Any, free: State) -> Array:
 def default_tolerance(dtype: Any) -> float:
     """ε^(2/3) of a floating type: 4e-11 in double, 2e-5 in single precision."""
     return float(jnp.finfo(dtype).eps) ** (2 / 3)
+
+
+def stiffness(problem: Any, free: State) -> Array:
+    """|∂f_i/∂x_i| of every unknown of one sample, or the median of all that are not held, where that is larger.
+
+    What a residual force is judged by: a steep unknown (a saturated unit, a conducting junction) must not loosen what
+    the others are held to, and one whose curvatures happen to cancel keeps the scale of the rest.
+    """
+    own = jnp.abs(flatten(problem.curvature(free)))
+    judged = jnp.isfinite(own) & (own > 0)
+    middle = jnp.nanmedian(jnp.where(judged & ~held_mask(problem, free), own, jnp.nan))
+    middle = jnp.where(jnp.isfinite(middle), middle, 1.0)
+    return jnp.where(judged, jnp.maximum(own, middle), middle)
 
 
 # Matrices of a batch that are kept at once have at most so many entries: 256 MiB in double precision.

@@ -1,7 +1,7 @@
 """Derivatives of an equilibrium by the implicit function theorem, the same for every finder.
 
 At f(x, θ) = 0 a cotangent c of x becomes λ on θ through (∂f/∂x)ᵀ a = −c, λ = (∂f/∂θ)ᵀ a, taken on the free set: held
-nodes and unknowns pressed against a bound do not move.
+nodes, unknowns pressed against a bound and saturated units do not move.
 """
 
 from __future__ import annotations
@@ -24,9 +24,13 @@ DENSE_LIMIT = 1500
 
 
 def fixed_entries(problem: Any, free: State, x: Array, f: Array) -> Array:
-    """Flat mask of unknowns that do not move: held, or pressed against a bound by their force."""
+    """Flat mask of unknowns that do not move: held, pressed against a bound by their force, or saturated.
+
+    A unit that its activation rounds to the end of its range has an infinite force drive − σ⁻¹(s), and answers nothing
+    to rounding.
+    """
     lower, upper = flat_bounds(problem, free)
-    return held_mask(problem, free) | ((x <= lower) & (f < 0)) | ((x >= upper) & (f > 0))
+    return held_mask(problem, free) | ((x <= lower) & (f < 0)) | ((x >= upper) & (f > 0)) | jnp.isinf(f)
 
 
 def adjoint(problem: Any, free: State, cotangent: State) -> State:

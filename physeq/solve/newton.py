@@ -11,8 +11,8 @@ from jaxtyping import Array
 
 from physeq.settings import check_tolerance, whole
 from physeq.solve.dense import dense_solve
-from physeq.solve.finder import Finder, default_tolerance, entries, flatten, held_mask, per_sample, unflatten
-from physeq.solve.result import State, outcome_of
+from physeq.solve.finder import Finder, default_tolerance, entries, flatten, held_mask, per_sample, stiffness, unflatten
+from physeq.solve.result import Outcome, State, outcome_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Newton(Finder):
 
     Attributes:
         steps: most Newton steps.
-        tolerance: on the largest |force|; by default ε^(2/3) times the largest curvature at the start.
+        tolerance: on the largest |force|; by default ε^(2/3) times the curvature of every unknown, or the median
+            one where that is larger.
 
     >>> Newton(steps=20)
     Newton(steps=20, tolerance=None)
@@ -71,14 +72,15 @@ class Newton(Finder):
 
         first = force(start)
         jacobian = jax.jacfwd(force, holomorphic=holomorphic)
-        tolerance: Any = self.tolerance
-        if tolerance is None:
-            scale = jnp.max(jnp.abs(jnp.where(held, 0.0, flatten(problem.curvature(free)))))
-            tolerance = default_tolerance(start.dtype) * jnp.where(jnp.isfinite(scale) & (scale > 0), scale, 1.0)
+
+        def tolerance(x):
+            if self.tolerance is not None:
+                return self.tolerance
+            return default_tolerance(x.dtype) * stiffness(problem, unflatten(x, free))
 
         def unfinished(carry):
-            _, _, r, step, stuck = carry
-            return (step < self.steps) & (jnp.max(jnp.abs(r)) > tolerance) & ~stuck & jnp.all(jnp.isfinite(r))
+            x, _, r, step, stuck = carry
+            return (step < self.steps) & jnp.any(jnp.abs(r) > tolerance(x)) & ~stuck & jnp.all(jnp.isfinite(r))
 
         def advance(carry):
             x, f, r, step, _ = carry
@@ -110,18 +112,14 @@ class Newton(Finder):
         x, _, r, steps, _ = jax.lax.while_loop(unfinished, advance, carry)
         residual = jnp.max(jnp.abs(r), initial=0.0)
         # A step that no longer reduces the residual at round-off is as converged as it gets.
-        floor = 100 * jnp.finfo(x.dtype).eps * _force_scale(problem, unflatten(x, free))
-        return unflatten(x, free), residual, steps, outcome_of(residual, jnp.maximum(tolerance, floor))
+        largest = 1 + jnp.max(jnp.abs(x), initial=0.0)
+        floor = 100 * jnp.finfo(x.dtype).eps * stiffness(problem, unflatten(x, free)) * largest
+        outcomes = outcome_of(jnp.abs(r), jnp.maximum(tolerance(x), floor))
+        return unflatten(x, free), residual, steps, jnp.max(outcomes, initial=Outcome.CONVERGED)
 
 
 def _square(r: Array) -> Array:
     return jnp.sum(r.real**2 + r.imag**2) if jnp.iscomplexobj(r) else jnp.sum(r**2)
-
-
-def _force_scale(problem: Any, free: State) -> Array:
-    """Size of the terms that cancel in the force: curvature times state."""
-    scale = jnp.max(jnp.abs(flatten(problem.curvature(free))) * (1 + jnp.abs(flatten(free))), initial=0.0)
-    return jnp.where(jnp.isfinite(scale), scale, 0.0)
 
 
 def flat_bounds(problem: Any, free: State) -> tuple[Array, Array]:

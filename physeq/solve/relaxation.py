@@ -15,10 +15,10 @@ from jaxtyping import Array
 from physeq.errors import ModelError
 from physeq.settings import finite, whole
 from physeq.solve.dynamics import check_dynamics, velocity
-from physeq.solve.finder import Finder, flatten, largest_change, per_sample, residual_of
+from physeq.solve.finder import Finder, flatten, largest_change, per_sample, residuals, stiffness
 from physeq.solve.loop import iterate
 from physeq.solve.noise import GaussianNoise, check_budget, drawn_or_new, noisy_steps
-from physeq.solve.result import State, outcome_of
+from physeq.solve.result import Outcome, State, outcome_of
 
 # Of forces at rest, and of adaptive steps, in double precision.
 _TOLERANCE, _STEP_TOLERANCE = 1e-6, 1e-7
@@ -52,8 +52,8 @@ class Relaxation(Finder):
     Attributes:
         duration: longest physical time.
         tolerance: on the largest |force|; must exceed the step tolerance, near which explicit solvers chatter. By
-            default 1e-6, and in single precision what rounding leaves of the largest curvature times the largest
-            unknown.
+            default 1e-6, and in single precision what rounding leaves of an unknown's curvature (or the median one
+            where that is larger) times the largest unknown.
         rtol, atol: of the adaptive steps, by default 1e-7 and in single precision ten units of rounding.
         method: `Explicit()` or `Implicit()`.
         max_steps: most integration steps.
@@ -102,16 +102,18 @@ class Relaxation(Finder):
             return rate(x)
 
         eps = float(jnp.finfo(dtype).eps)
-        stiffness = jnp.max(jnp.abs(flatten(problem.curvature(free))))
+        stiff = stiffness(problem, free)
+
+        def left(y: State) -> Array:
+            return jnp.abs(jnp.concatenate(residuals(problem, y, problem.force(y)), -1))
 
         def tolerance(y: State) -> Any:
             if self.tolerance is not None:
                 return self.tolerance
-            rounding = 100 * eps * stiffness * (1 + jnp.max(jnp.abs(flatten(y))))
-            return jnp.maximum(_TOLERANCE, jnp.where(jnp.isfinite(rounding), rounding, 0.0))
+            return jnp.maximum(_TOLERANCE, 100 * eps * stiff * (1 + jnp.max(jnp.abs(flatten(y)))))
 
         def settled(t, y, args, **_):
-            return jnp.all(residual_of(problem, y) <= tolerance(y))
+            return jnp.all(left(y) <= tolerance(y))
 
         rtol, atol = (max(_STEP_TOLERANCE, 10 * eps) if t is None else t for t in (self.rtol, self.atol))
 
@@ -130,8 +132,9 @@ class Relaxation(Finder):
             adjoint=diffrax.RecursiveCheckpointAdjoint(),
         )
         last = problem.project({g: {k: x[-1] for k, x in own.items()} for g, own in solution.ys.items()})
-        residual = residual_of(problem, last)
-        return last, residual, solution.stats["num_steps"].astype(jnp.int32), outcome_of(residual, tolerance(last))
+        residual = left(last)
+        outcome = jnp.max(outcome_of(residual, tolerance(last)), initial=Outcome.CONVERGED)
+        return last, jnp.max(residual, initial=0.0), solution.stats["num_steps"].astype(jnp.int32), outcome
 
 
 @dataclass(frozen=True)

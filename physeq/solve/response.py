@@ -25,15 +25,21 @@ def _fields(problem: Problem, **changes: Any) -> dict[str, Any]:
 
 
 def linearised(problem: Problem, free: State) -> tuple[Callable[[State], State], Callable[[State], State]]:
-    """(v ↦ J v, v ↦ Jᵀ v) of the force without nudge at a state, on the free nodes; v has the shapes of the state."""
+    """(v ↦ J v, v ↦ Jᵀ v) of the force without nudge at a state; v has the shapes of the state.
+
+    On the unknowns that answer: held nodes do not, nor units that are saturated, whose own slope is infinite.
+    """
     rest = Problem(**_fields(problem, target=None))
-
-    def masked(v: State) -> State:
-        return {g: {k: rest.mask(g, k, x) for k, x in own.items()} for g, own in v.items()}
-
-    _, forward = jax.linearize(rest.force, free)
+    force, forward = jax.linearize(rest.force, free)
     backward = jax.linear_transpose(forward, free)
-    return lambda v: forward(masked(v)), lambda v: masked(backward(v)[0])
+
+    def answering(v: State) -> State:
+        return {
+            g: {k: jnp.where(jnp.isinf(force[g][k]), 0.0, rest.mask(g, k, x)) for k, x in own.items()}
+            for g, own in v.items()
+        }
+
+    return lambda v: answering(forward(answering(v))), lambda v: answering(backward(answering(v))[0])
 
 
 def _hoisted(function: Callable[[State], State], like: State) -> Callable[[State], State]:
@@ -111,11 +117,12 @@ class TransportedError(Problem):
         return {**self.held, **self.mean}
 
     def force(self, free: State, groups: Any = None) -> State:
-        """Jᵀ d − β ∂C/∂x(m)."""
+        """Jᵀ d − β ∂C/∂x(m); −d of saturated units, which hold their d = 0 infinitely stiffly."""
         result, pull = self.transposed(free), self.cost_pull(free)
         for group, own in result.items():
             for key, x in own.items():
-                result[group][key] = self.mask(group, key, x + pull.get(group, {}).get(key, 0.0))
+                force = self.mask(group, key, x + pull.get(group, {}).get(key, 0.0))
+                result[group][key] = jnp.where(jnp.isinf(self.stiffness[group][key]), -free[group][key], force)
         return result if groups is None else {g: result[g] for g in groups}
 
     def curvature(self, free: State, groups: Any = None) -> State:

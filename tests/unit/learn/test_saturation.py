@@ -1,0 +1,66 @@
+"""Units that their activation rounds to the end of its range, as in trained networks, have infinite forces."""
+
+import jax
+import numpy as np
+import pytest
+
+import physeq as pq
+from physeq.learn import antisymmetry
+
+s, y = pq.coordinate("s"), pq.target("y")
+X, Y = np.random.default_rng(0).uniform(size=(4, 3)), np.random.default_rng(1).uniform(size=(4, 2))
+
+
+@pytest.fixture(scope="module", params=[pq.neural.logistic, pq.neural.tanh], ids=lambda activation: activation.name)
+def saturated(request):
+    """A network with two of five hidden units at the ends, its parameters, and the free state."""
+    system = pq.System(
+        pq.layered([3, 5, 4, 2]),
+        nodes=pq.neural.prototypical_unit(request.param),
+        edges=pq.neural.prototypical_synapse(),
+        inputs="input",
+        outputs="output",
+        cost=(pq.neural.s - y) ** 2 / 2,
+    )
+    model = system.compile()
+    params = model.init_parameters(jax.random.key(0))
+    params["hidden1"]["b"] = params["hidden1"]["b"].at[:2].set(np.array([60.0, -60.0]))
+    free = pq.equilibrium(model, params, X, finder=pq.FixedPoint(2000, tolerance=1e-14))
+    assert set(np.ravel(free["hidden1"]["s"][:, :2])) <= {-1.0, 0.0, 1.0}
+    return model, params, free
+
+
+def test_exact_gradient_beside_saturated_units(saturated):
+    """Against backpropagation through the map, which is finite everywhere."""
+    model, params, free = saturated
+    exact, _ = pq.ImplicitDifferentiation().gradient(model, params, X, Y, start=free)
+    through, _ = pq.BackpropagationThroughTime(pq.FixedPoint(300)).gradient(model, params, X, Y)
+    for placement, own in through.items():
+        for name, value in own.items():
+            np.testing.assert_allclose(exact[placement][name], value, rtol=1e-9, atol=1e-13)
+    assert np.abs(exact["input->hidden1"]["w"]).max() > 1e-5
+    assert not np.asarray(exact["hidden1"]["b"])[:2].any()
+
+
+def test_measures_of_asymmetry_leave_saturated_units_out(saturated):
+    model, params, free = saturated
+    assert np.all(np.asarray(antisymmetry(model, params, X, start=free)) < 1e-14)
+
+
+@pytest.mark.parametrize("rule", [pq.AsymmetricEP, pq.DyadicEP, pq.VectorFieldEP])
+def test_rules_of_responses_beside_saturated_units(saturated, rule):
+    model, params, free = saturated
+    exact, _ = pq.ImplicitDifferentiation().gradient(model, params, X, Y, start=free)
+    found, _ = rule().gradient(model, params, X, Y, start=free)
+    scale = max(np.abs(value).max() for own in exact.values() for value in own.values())
+    for placement, own in exact.items():
+        for name, value in own.items():
+            np.testing.assert_allclose(found[placement][name], value, atol=1e-3 * scale)
+
+
+@pytest.mark.parametrize("finder", [pq.Newton(), pq.Minimise()], ids=["Newton", "Minimise"])
+def test_forces_that_cannot_reach_the_end_are_not_called_converged(saturated, finder):
+    """Between the last number and the end of tanh lies a force of 40, and curvatures of 1e16 stand for no tolerance."""
+    model, params, _ = saturated
+    with pytest.raises(pq.SolveError, match=r"not converged|diverged"):
+        pq.equilibrium(model, params, X, finder=finder)

@@ -1,0 +1,33 @@
+"""A steep unknown does not loosen the tolerance of the others."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import physeq as pq
+
+s, k = pq.coordinate("s"), pq.parameter("k", positive=True, initial=1.0)
+CUBE_ROOT = 2.0 ** (1 / 3)
+
+
+@pytest.fixture(scope="module")
+def steep():
+    """Five units apart, k (s⁴/4 − 2s): all rest at ∛2, whatever k is."""
+    unit = pq.Node("unit", potential=k * (s**4 / 4 - 2 * s), dissipation=s.dot**2 / 2)
+    return pq.System(pq.from_edges([], [], 5), nodes=unit).compile()
+
+
+@pytest.mark.parametrize("finder", [pq.Newton(), pq.Minimise()], ids=["Newton", "Minimise"])
+def test_one_steep_unknown(steep, finder):
+    params = {"nodes": {"k": np.array([1e12, 1.0, 1.0, 1e-3, 1.0])}}
+    found = pq.equilibrium(steep, params, start={"nodes": {"s": np.array([1.2, 1.0, 2.0, 1.0, 1.5])}}, finder=finder)
+    np.testing.assert_allclose(found["nodes"]["s"], CUBE_ROOT, rtol=1e-6)
+
+
+def test_one_steep_unknown_in_single_precision(steep):
+    """What rounding leaves of a curvature of 3,000 is 0.2 for that unit alone."""
+    params = {"nodes": {"k": jnp.asarray([1e3, 1.0, 1.0, 1.0, 1.0], jnp.float32)}}
+    start = {"nodes": {"s": jnp.asarray([CUBE_ROOT, 1.25, 1.27, 1.25, 1.27], jnp.float32)}}
+    found = pq.equilibrium(steep, params, start=start, finder=pq.Relaxation())
+    assert found["nodes"]["s"].dtype == jnp.float32
+    np.testing.assert_allclose(found["nodes"]["s"], CUBE_ROOT, atol=1e-4)
