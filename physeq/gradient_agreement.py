@@ -112,8 +112,10 @@ def _measured(found: GradientAgreement, model: Any, rule: LearningRule, params: 
     if not settled(evidence.outcome, evidence.residual, evidence.free):
         raise SolveError("the free state could not be brought to rounding for the exact gradient")
     both = [flat_trainable(model, one) for one in (estimate, exact)]
-    if not (np.isfinite(both[1]).all() and both[1].any()):
-        raise ModelError("the exact gradient vanishes here or is not finite, so that nothing can be compared with it")
+    if not np.isfinite(both[1]).all():
+        raise ModelError("the exact gradient is not finite here, so that nothing can be compared with it")
+    if not both[1].any():
+        raise ModelError("the exact gradient vanishes here, so that nothing can be compared with it")
     error, cosine = _compared(*both)
     parameters = tuple(_by_parameter(model, estimate, exact))
     return replace(found, relative_error=error, cosine=cosine, parameters=parameters)
