@@ -15,7 +15,7 @@ from jaxtyping import Array
 from physeq.compile import TrajectoryModel, require_compiled
 from physeq.errors import ModelError
 from physeq.learn.procedure import Step, of_contrast, of_response
-from physeq.settings import check_kinds
+from physeq.settings import check_kinds, instance
 from physeq.solve.continuation import Continuation
 from physeq.solve.equilibrium import default_finder
 from physeq.solve.finder import Finder
@@ -194,6 +194,12 @@ class LearningRule(ABC):
     def raise_if_failed(self, info: GradientInfo) -> None:
         """Raise `SolveError` where a phase failed."""
         raise_if_failed(info.outcome, jnp.max(info.residual), jnp.max(info.steps), type(self).__name__)
+
+
+def check_rule(owner: str, rule: Any, model: Any) -> None:
+    """Refuse what is no rule, as where arguments come in another order, and a rule that does not fit the model."""
+    instance(owner, "rule", rule, (LearningRule,), "a rule such as EquilibriumPropagation()")
+    rule.check(model)
 
 
 def outside_objective(finder: Finder | None) -> Objective:

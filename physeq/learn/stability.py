@@ -16,7 +16,7 @@ from physeq.errors import ModelError
 from physeq.learn.convergence import Followed, followed
 from physeq.learn.holomorphic_ep import HolomorphicEP, beside, on_circle
 from physeq.learn.response import ResponseRule
-from physeq.learn.rule import LearningRule, Params, require_cost, require_holomorphic
+from physeq.learn.rule import LearningRule, Params, check_rule, require_cost, require_holomorphic
 from physeq.shown import Shown
 from physeq.solve.finder import Finder
 
@@ -78,12 +78,12 @@ def stability_map(
     >>> bool(stability_map(model, params, rule, x, wanted, extent=0.5, points=3).settled.all())
     True
     """
+    check_rule("stability_map", rule, model)
     require_cost(model, "stability_map")
     require_holomorphic(model, "stability_map", "the convergence of real phases")
     if not extent > 0:
         raise ModelError(f"stability_map: extent must be above 0, got {extent!r}")
     inputs, target = model.check_data(inputs, target)
-    rule.check(model)
     free_finder, nudged_finder = _complex_finders(followed(rule, "stability_map"), model)
     line = np.linspace(-extent, extent, points)
     betas = line[None, :] + 1j * line[:, None]

@@ -255,3 +255,11 @@ def test_nothing_to_draw_is_said(tmp_path):
     for draw in (plot.noise_curves, plot.points_curves, plot.precision_curves):
         with pytest.raises(ModelError):
             plot.to_file(tmp_path / "x.svg", draw, {})
+
+
+@pytest.mark.parametrize("audit", [pq.audit, pq.convergence, pq.noise_audit, pq.stability_map])
+def test_arguments_in_another_order_are_refused_by_name(audit):
+    model, params, inputs, target = case("layered")
+    extent = {"extent": 1.0} if audit is pq.stability_map else {}
+    with pytest.raises(ModelError, match="rule must be a rule such as EquilibriumPropagation"):
+        audit(model, params, inputs, target, pq.EquilibriumPropagation(), **extent)

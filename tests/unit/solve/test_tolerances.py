@@ -20,7 +20,9 @@ def steep():
 @pytest.mark.parametrize("finder", [pq.Newton(), pq.Minimise()], ids=["Newton", "Minimise"])
 def test_one_steep_unknown(steep, finder):
     params = {"nodes": {"k": np.array([1e12, 1.0, 1.0, 1e-3, 1.0])}}
-    found = pq.equilibrium(steep, params, start={"nodes": {"s": np.array([CUBE_ROOT, 1.0, 2.0, 1.0, 1.5])}}, finder=finder)
+    found = pq.equilibrium(
+        steep, params, start={"nodes": {"s": np.array([CUBE_ROOT, 1.0, 2.0, 1.0, 1.5])}}, finder=finder
+    )
     np.testing.assert_allclose(found["nodes"]["s"], CUBE_ROOT, rtol=1e-6)
 
 
