@@ -19,6 +19,8 @@ from physeq.solve.result import Outcome, State, outcome_of
 class Newton(Finder):
     """Solve f(x) = 0 by Newton steps H δ = f, H = −∂f/∂x, with backtracking on the residual.
 
+    At least one step is taken, so that also a nudge whose force is below the tolerance moves the state.
+
     Bounds are honoured: an unknown that its force pushes past a bound steps onto it (a semismooth Newton method on
     x = clip(x + f)). Finds any equilibrium near the start, saddles included. Complex states are solved for with the
     complex Jacobian of holomorphic forces, backtracking on the modulus.
@@ -80,7 +82,9 @@ class Newton(Finder):
 
         def unfinished(carry):
             x, _, r, step, stuck = carry
-            return (step < self.steps) & jnp.any(jnp.abs(r) > tolerance(x)) & ~stuck & jnp.all(jnp.isfinite(r))
+            # One step in any case: a nudge below the tolerance would go unanswered.
+            missed = (step == 0) | jnp.any(jnp.abs(r) > tolerance(x))
+            return (step < self.steps) & missed & ~stuck & jnp.all(jnp.isfinite(r))
 
         def advance(carry):
             x, f, r, step, _ = carry

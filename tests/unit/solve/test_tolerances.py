@@ -1,5 +1,6 @@
 """A steep unknown does not loosen the tolerance of the others."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -30,6 +31,23 @@ def test_one_steep_unknown_in_single_precision(steep):
     """What rounding leaves of a curvature of 3,000 is 0.2 for that unit alone."""
     params = {"nodes": {"k": jnp.asarray([1e3, 1.0, 1.0, 1.0, 1.0], jnp.float32)}}
     start = {"nodes": {"s": jnp.asarray([CUBE_ROOT, 1.25, 1.27, 1.25, 1.27], jnp.float32)}}
-    start = {"nodes": {"s": np.array([CUBE_ROOT, 1.0, 2.0, 1.0, 1.5])}}
-    found = pq.equilibrium(steep, params, start=start, finder=finder)
+    found = pq.equilibrium(steep, params, start=start, finder=pq.Relaxation())
     np.testing.assert_allclose(found["nodes"]["s"], CUBE_ROOT, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("rule", "error"),
+    [(pq.DyadicEP(1e-13), 1e-9), (pq.DyadicEP(1e-11, pq.Newton()), 1e-9), (pq.AsymmetricEP(pq.Centered(1e-11)), 1e-3)],
+    ids=["dyadic", "dyadic beside Newton", "AsymEP"],
+)
+def test_nudges_below_the_tolerance_are_answered(rule, error):
+    """The state has its response to the nudge, to the digits that the contrast leaves."""
+    unit = pq.Node("unit", potential=s**2 / 2 + s**4 / 4)
+    spring = pq.Edge("spring", potential=k * (s.source - s.target) ** 2)
+    model = pq.System(
+        pq.complete(5), nodes=unit, edges=spring, inputs=[0], outputs=[3, 4], cost=(s - pq.target("y")) ** 2 / 2
+    ).compile()
+    params, x, y = model.init_parameters(jax.random.key(0)), np.ones((2, 1)), np.ones((2, 2))
+    exact, _ = pq.ImplicitDifferentiation().gradient(model, params, x, y)
+    found, _ = rule.gradient(model, params, x, y)
+    np.testing.assert_allclose(found["edges"]["k"], exact["edges"]["k"], rtol=error, atol=error * 1e-2)
