@@ -21,7 +21,7 @@ from physeq.solve.noise import GaussianNoise, check_budget, drawn_or_new, noisy_
 from physeq.solve.result import Outcome, State, outcome_of
 
 # Of forces at rest, and of adaptive steps, in double precision.
-_TOLERANCE, _STEP_TOLERANCE = 1e-6, 1e-7
+_TOLERANCE, _STEP_TOLERANCE = 1e-7, 1e-8
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,17 @@ class Implicit:
 
 @dataclass(frozen=True)
 class Relaxation(Finder):
-    """Integrate M ẋ = f(x) until max |f| falls below the tolerance, every sample of a batch with a clock of its own.
+    """Integrate M ẋ = f(x) until |f| falls below the tolerance, every sample of a batch with a clock of its own.
 
     With bounds the projected dynamics M ẋ = clip(x + M⁻¹f) − x (in units of the time constant) is used, which has the
     same equilibria.
 
     Attributes:
         duration: longest physical time.
-        tolerance: on the largest |force|; must exceed the step tolerance, near which explicit solvers chatter. By
-            default 1e-6, and in single precision what rounding leaves of an unknown's curvature (or the median one
-            where that is larger) times the largest unknown.
-        rtol, atol: of the adaptive steps, by default 1e-7 and in single precision ten units of rounding.
+        tolerance: on every |force|, relative to the curvature of its unknown (or the median one where that is larger)
+            times 1 or the largest unknown; by default 1e-7, and in single precision a hundred units of rounding. Must
+            exceed the step tolerance, near which explicit solvers chatter.
+        rtol, atol: of the adaptive steps, by default 1e-8 and in single precision ten units of rounding.
         method: `Explicit()` or `Implicit()`.
         max_steps: most integration steps.
 
@@ -107,10 +107,10 @@ class Relaxation(Finder):
         def left(y: State) -> Array:
             return jnp.abs(jnp.concatenate(residuals(problem, y, problem.force(y)), -1))
 
-        def tolerance(y: State) -> Any:
-            if self.tolerance is not None:
-                return self.tolerance
-            return jnp.maximum(_TOLERANCE, 100 * eps * stiff * (1 + jnp.max(jnp.abs(flatten(y)))))
+        relative = max(_TOLERANCE, 100 * eps) if self.tolerance is None else self.tolerance
+
+        def tolerance(y: State) -> Array:
+            return relative * stiff * jnp.maximum(1.0, jnp.max(jnp.abs(flatten(y))))
 
         def settled(t, y, args, **_):
             return jnp.all(left(y) <= tolerance(y))

@@ -51,3 +51,24 @@ def test_nudges_below_the_tolerance_are_answered(rule, error):
     exact, _ = pq.ImplicitDifferentiation().gradient(model, params, x, y)
     found, _ = rule.gradient(model, params, x, y)
     np.testing.assert_allclose(found["edges"]["k"], exact["edges"]["k"], rtol=error, atol=error * 1e-2)
+
+
+@pytest.mark.parametrize("siemens", [1.0, 1e-6])
+def test_relaxation_holds_in_any_unit_of_force(siemens):
+    """Conductances of microsiemens: currents of 1e-6 A are no rest."""
+    system = pq.System(
+        pq.complete(5),
+        nodes=pq.electrical.capacitor_to_ground(1e-9),
+        edges=pq.electrical.resistor(siemens),
+        ground=0,
+        inputs=[1],
+        outputs=[3],
+        cost=(pq.electrical.v - pq.target("y")) ** 2 / 2,
+    )
+    model = system.compile()
+    params, x, y = model.init_parameters(jax.random.key(0)), np.ones((2, 1)), np.full((2, 1), 0.3)
+    exact, _ = pq.ImplicitDifferentiation().gradient(model, params, x, y)
+    rule = pq.EquilibriumPropagation(pq.Centered(0.01 * siemens), free=pq.Relaxation())
+    found, _ = rule.gradient(model, params, x, y)
+    error = np.linalg.norm(found["edges"]["g"] - exact["edges"]["g"]) / np.linalg.norm(exact["edges"]["g"])
+    assert error < 1e-3
