@@ -61,7 +61,8 @@ def stability_map(
         inputs, target: one batch; the worst sample counts.
         extent: half the side of the square, in units of β.
         points: grid points per side.
-        tolerance: on the residual of the nudged phase.
+        tolerance: on the residual of the nudged phase: a change of the state, or a force with `Newton` (lower it where
+            forces are small numbers in your units).
 
     Raises:
         ModelError: the system or the finder of the nudged phases does not continue to complex states, the rule does not
