@@ -18,7 +18,7 @@ from physeq.learn.holomorphic_ep import HolomorphicEP
 from physeq.learn.lagrangian_ep import Holomorphic
 from physeq.learn.order import fitted_order
 from physeq.learn.over_points import HolomorphicAudit, over_points
-from physeq.learn.rule import LearningRule, Objective, Params, check_rule
+from physeq.learn.rule import LearningRule, Objective, Params, require_rule
 from physeq.learn.setting import Setting
 from physeq.learn.tight import flat_trainable, settled, tightened
 from physeq.learn.trajectory_setting import TrajectorySetting, orbits_over_points, setting_of
@@ -144,7 +144,7 @@ def audit(
     >>> round(found.slope), found.best.relative_error < 1e-8
     (2, True)
     """
-    check_rule("audit", rule, model)
+    require_rule("audit", rule, model)
     tight = tightened(rule, model)
     tight.check(model)
     setting = setting_of(model, params, inputs, target) if setting is None else setting

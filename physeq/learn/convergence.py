@@ -17,7 +17,7 @@ from physeq.learn.equilibrium_propagation import EquilibriumPropagation
 from physeq.learn.holomorphic_ep import HolomorphicEP, beside, on_circle
 from physeq.learn.jacobian_homeostasis import JacobianHomeostasis
 from physeq.learn.response import ResponseRule
-from physeq.learn.rule import LearningRule, Params, check_rule
+from physeq.learn.rule import LearningRule, Params, require_rule
 from physeq.shown import Shown
 from physeq.solve.finder import Finder, largest_change
 from physeq.solve.result import State
@@ -77,7 +77,7 @@ def convergence(
     >>> bool(found.free[-1] < 1e-3 * found.free[0])
     True
     """
-    check_rule("convergence", rule, model)
+    require_rule("convergence", rule, model)
     inputs, target = model.check_data(inputs, target)
     rule = followed(rule, "convergence")
     finders = rule.finders(model)

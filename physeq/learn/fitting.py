@@ -22,7 +22,7 @@ from physeq.learn.checkpoint import load_checkpoint, load_parameters, save_check
 from physeq.learn.evaluate import evaluate, predict
 from physeq.learn.optimise import Rates
 from physeq.learn.progress import Progress
-from physeq.learn.rule import LearningRule, Params, check_rule
+from physeq.learn.rule import LearningRule, Params, require_rule
 from physeq.learn.training import TrainingRun, TrainingState, check_basin, evaluation_key, member, stack
 from physeq.learn.training_data import training_data
 from physeq.names import name_of
@@ -206,7 +206,7 @@ def _train(
     whole("fit", "epochs", epochs, 0)
     whole("fit", "batch_size", batch_size, 1)
     require_compiled("fit", model)
-    check_rule("fit", rule, model)
+    require_rule("fit", rule, model)
     keys = [jax.random.key(seed) for seed in seeds]
     if params is None:
         drawn = [model.init_parameters(jax.random.fold_in(key, 0)) for key in keys]

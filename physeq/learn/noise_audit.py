@@ -15,7 +15,7 @@ from jaxtyping import Array
 from physeq.errors import ModelError
 from physeq.learn.continuous_oscillation import ContinuousOscillation
 from physeq.learn.oscillating_ep import OscillatingEP
-from physeq.learn.rule import LearningRule, Params, check_rule
+from physeq.learn.rule import LearningRule, Params, require_rule
 from physeq.learn.setting import Setting
 from physeq.learn.tight import flat_trainable
 from physeq.settings import whole
@@ -76,7 +76,7 @@ def noise_audit(
     True
     """
     whole("noise_audit", "draws", draws, 1)
-    check_rule("noise_audit", rule, model)
+    require_rule("noise_audit", rule, model)
     inputs, target = model.check_data(inputs, target)
     if with_noise(rule, GaussianNoise(0.0)) is rule:
         raise ModelError(

@@ -196,7 +196,7 @@ class LearningRule(ABC):
         raise_if_failed(info.outcome, jnp.max(info.residual), jnp.max(info.steps), type(self).__name__)
 
 
-def check_rule(owner: str, rule: Any, model: Any) -> None:
+def require_rule(owner: str, rule: Any, model: Any) -> None:
     """Refuse what is no rule, as where arguments come in another order, and a rule that does not fit the model."""
     instance(owner, "rule", rule, (LearningRule,), "a rule such as EquilibriumPropagation()")
     rule.check(model)

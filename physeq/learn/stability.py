@@ -16,7 +16,7 @@ from physeq.errors import ModelError
 from physeq.learn.convergence import Followed, followed
 from physeq.learn.holomorphic_ep import HolomorphicEP, beside, on_circle
 from physeq.learn.response import ResponseRule
-from physeq.learn.rule import LearningRule, Params, check_rule, require_cost, require_holomorphic
+from physeq.learn.rule import LearningRule, Params, require_cost, require_holomorphic, require_rule
 from physeq.shown import Shown
 from physeq.solve.finder import Finder
 
@@ -79,7 +79,7 @@ def stability_map(
     >>> bool(stability_map(model, params, rule, x, wanted, extent=0.5, points=3).settled.all())
     True
     """
-    check_rule("stability_map", rule, model)
+    require_rule("stability_map", rule, model)
     require_cost(model, "stability_map")
     require_holomorphic(model, "stability_map", "the convergence of real phases")
     if not extent > 0:

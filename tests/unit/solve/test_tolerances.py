@@ -28,7 +28,7 @@ def test_one_steep_unknown(steep, finder):
 
 
 def test_one_steep_unknown_in_single_precision(steep):
-    """What rounding leaves of a curvature of 3,000 is 0.2 for that unit alone."""
+    """A hundred units of rounding of a curvature of 5,000, a force of 0.07, are for that unit alone."""
     params = {"nodes": {"k": jnp.asarray([1e3, 1.0, 1.0, 1.0, 1.0], jnp.float32)}}
     start = {"nodes": {"s": jnp.asarray([CUBE_ROOT, 1.25, 1.27, 1.25, 1.27], jnp.float32)}}
     found = pq.equilibrium(steep, params, start=start, finder=pq.Relaxation())
@@ -51,6 +51,14 @@ def test_nudges_below_the_tolerance_are_answered(rule, error):
     exact, _ = pq.ImplicitDifferentiation().gradient(model, params, x, y)
     found, _ = rule.gradient(model, params, x, y)
     np.testing.assert_allclose(found["edges"]["k"], exact["edges"]["k"], rtol=error, atol=error * 1e-2)
+
+
+def test_relaxation_from_a_steep_start(steep):
+    """Curvatures of 300 at the start do not loosen what is asked of the state at rest."""
+    params = {"nodes": {"k": np.ones(5)}}
+    start = {"nodes": {"s": np.full(5, 10.0)}}
+    found = pq.equilibrium(steep, params, start=start, finder=pq.Relaxation())
+    np.testing.assert_allclose(found["nodes"]["s"], CUBE_ROOT, atol=1e-6)
 
 
 @pytest.mark.parametrize("siemens", [1.0, 1e-6])
