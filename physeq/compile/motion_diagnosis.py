@@ -20,6 +20,7 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components, maxi
 
 from physeq.compile.motion_layout import MotionLayout
 from physeq.errors import ModelError
+from physeq.symbolic.identities import is_zero
 from physeq.symbolic.motion import MotionKind
 from physeq.symbolic.motion_form import MotionForm
 
@@ -217,7 +218,7 @@ def _branches(layout: MotionLayout, form: MotionForm) -> Iterator[Branches]:
 def _grounded(form: MotionForm, slots) -> bool:
     """Whether the currents into all ports need not add up to zero: the element has a hidden connection to ground."""
     total = sum((form.flow.get(s, sp.S.Zero) for s in slots), sp.S.Zero)
-    return sp.simplify(total) != 0
+    return not is_zero(total)
 
 
 def check_structure(layout: MotionLayout, rows: np.ndarray, columns: np.ndarray, what: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from physeq.symbolic.component import Component
-from physeq.symbolic.forms import is_zero
+from physeq.symbolic.identities import is_zero
 from physeq.symbolic.separate import separate
 from physeq.symbolic.symbols import Parameter, Signal, StateSymbol
 
@@ -43,7 +43,7 @@ def reading(component: Component, slope: sp.Expr) -> str:
         return _of_one(slope, states[0], f"the {called(states[0])}{place(component, states[0])}")
     if len(states) == 2:
         a, b = states
-        if _same_kind(a, b) and vanishes(sp.diff(slope, a) + sp.diff(slope, b)):
+        if _same_kind(a, b) and is_zero(sp.diff(slope, a) + sp.diff(slope, b)):
             return _of_one(slope.subs(b, 0), a, f"the {drop(a)} across the {component.name}")
         terms = separate(slope, {a}, {b})
         if terms is not None and len(terms) == 1 and {terms[0].source, terms[0].target}.isdisjoint({sp.S.One}):
@@ -81,7 +81,7 @@ def weighed_reading(component: Component, parts: Sequence[Weighed]) -> str:
     'the response at the source less that at the target times the voltage drop across the resistor'
     """
     first, *others = parts
-    if len(parts) == 2 and _same_kind(first.state, others[0].state) and vanishes(sum(p.coefficient for p in parts)):
+    if len(parts) == 2 and _same_kind(first.state, others[0].state) and is_zero(sum(p.coefficient for p in parts)):
         ends = f"{first.name} at the {first.state.port} less that at the {others[0].state.port}"
         return ends + _times(component, first.coefficient)
     return ", and ".join(
@@ -100,7 +100,7 @@ def only_difference(component: Component, slope: sp.Expr, states: Iterable[State
     a, b = [*states, None, None][:2]
     if a is None or b is None or len(component.ports) != 2 or not _same_kind(a, b) or not slope.has(a, b):
         return False
-    return vanishes(sp.diff(slope, a) + sp.diff(slope, b))
+    return is_zero(sp.diff(slope, a) + sp.diff(slope, b))
 
 
 def called(s: StateSymbol) -> str:
@@ -130,13 +130,6 @@ def place(component: Component, s: StateSymbol) -> str:
     return "" if " of a " in called(s) else " of the node"  # "state of a unit" says it
 
 
-def vanishes(expr: sp.Expr) -> bool:
-    """Whether an expression is zero; most are not, as one point shows faster than a simplification."""
-    point = {x: sp.Rational(3 + 2 * n, 7 + n) for n, x in enumerate(sorted(expr.free_symbols, key=str))}
-    value = expr.subs(point).evalf()
-    return not (value.is_number and abs(value) > 1e-9) and is_zero(expr)
-
-
 def _rank(component: Component, s: StateSymbol) -> int:
     return len(component.ports) if s.port is None else component.ports.index(s.port)
 
@@ -158,7 +151,7 @@ def _of_one(slope: sp.Expr, s: sp.Symbol, what: str) -> str:
         if all(polynomial.nth(k) == 0 for k in range(degree)):
             return f"{half}{power}{what}"
         root = -polynomial.nth(degree - 1) / (degree * lead)
-        if vanishes(core - lead * (s - root) ** degree):
+        if is_zero(core - lead * (s - root) ** degree):
             return f"{half}{power}{what} from its value at rest"
     if isinstance(core, sp.Function) and core.args[0] in (s, -s) and len(core.args) == 1:
         name = type(core).__name__

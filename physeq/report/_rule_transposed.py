@@ -22,7 +22,8 @@ from physeq.report._rule_response import at_free, general, locality, readout_upd
 from physeq.report._steady import cost_symbol, free_nodes, nudge_symbol
 from physeq.report.document import Block, Equation, Math, Note, Paragraph, Section, Table
 from physeq.symbolic.component import Slot
-from physeq.symbolic.forms import PlacementForm, derivative, is_zero
+from physeq.symbolic.forms import PlacementForm, derivative
+from physeq.symbolic.identities import is_zero
 from physeq.symbolic.placing import Placement
 from physeq.symbolic.reduction import Variable
 

@@ -11,7 +11,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from physeq.graph import Dense
-from physeq.symbolic.forms import PlacementForm, is_zero
+from physeq.symbolic.forms import PlacementForm
+from physeq.symbolic.identities import is_zero
 from physeq.symbolic.place import Feed
 from physeq.symbolic.reduction import Variable, clamped_mask
 from physeq.symbolic.system import System

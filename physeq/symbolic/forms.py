@@ -14,6 +14,7 @@ import sympy as sp
 from physeq.errors import ModelError
 from physeq.symbolic.component import Slot
 from physeq.symbolic.functions import clip, first_function, is_supported, logcosh, softplus
+from physeq.symbolic.identities import is_zero
 from physeq.symbolic.placing import Placement
 from physeq.symbolic.reduction import Variable
 from physeq.symbolic.separate import Term, separate
@@ -106,12 +107,6 @@ def derivative(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
             f"{expression} cannot be differentiated by {symbol} ({bad} is left over); use differentiable functions"
         )
     return result
-
-
-def is_zero(expression: sp.Expr) -> bool:
-    """Whether an expression vanishes identically."""
-    expression = sp.expand(expression)
-    return expression == 0 or sp.simplify(expression) == 0
 
 
 def placement_form(placement: Placement, variables: Mapping[tuple, Variable], held: frozenset[str]) -> PlacementForm:

@@ -6,7 +6,6 @@ checked by putting it back into the equation at random points.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Collection
 
 import sympy as sp
@@ -14,6 +13,7 @@ from sympy.functions.elementary.trigonometric import TrigonometricFunction
 
 from physeq.errors import ModelError
 from physeq.symbolic.functions import is_supported, sigmoid
+from physeq.symbolic.identities import random_points
 from physeq.symbolic.symbols import drive
 
 
@@ -63,16 +63,9 @@ def surely_minimum(total: sp.Expr, x: sp.Symbol, root: sp.Expr, nonnegative: Col
     >>> surely_minimum(-k * x + h, x, h / k), surely_minimum(-h * x + k, x, k / h)
     (True, False)
     """
-    generator = random.Random(1)
     slope = sp.diff(total, x)
-    symbols = sorted((slope.free_symbols | root.free_symbols) - {x}, key=str)
     seen = 0
-    for _ in range(60):
-        values = {
-            s: sp.Float(generator.uniform(0.2, 2.0))
-            * (1 if s.is_positive or s in nonnegative else generator.choice((-1, 1)))
-            for s in symbols
-        }
+    for values in random_points((slope.free_symbols | root.free_symbols) - {x}, 60, nonnegative=nonnegative, seed=1):
         at = root.subs(values).evalf()
         found = slope.subs(values | {x: at}).evalf() if at.is_real and at.is_finite else None
         if found is None or not found.is_real or not found.is_finite:
@@ -139,13 +132,8 @@ def _as_sigmoid(expression: sp.Expr) -> sp.Expr:
 
 
 def _is_root(total: sp.Expr, x: sp.Symbol, root: sp.Expr) -> bool:
-    generator = random.Random(0)
     checked = 0
-    for _ in range(40):
-        values = {
-            s: sp.Float(generator.uniform(0.2, 2.0) * (1 if s.is_positive else generator.choice((-1, 1))), 30)
-            for s in sorted((total.free_symbols | root.free_symbols) - {x}, key=str)
-        }
+    for values in random_points((total.free_symbols | root.free_symbols) - {x}, 40, digits=30):
         at = root.subs(values).evalf(30)
         if not at.is_real or not at.is_finite:
             continue

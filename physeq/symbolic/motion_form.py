@@ -185,4 +185,4 @@ def shift_force(form: MotionForm) -> dict[Coordinate, sp.Expr]:
     for slot, flow in form.flow.items():
         accelerations = {s: 0 for s in flow.free_symbols if isinstance(s, StateSymbol) and s.order == 2}
         total[slot.coordinate] = total.get(slot.coordinate, sp.S.Zero) - flow.subs(accelerations)
-    return {c: sp.simplify(e) for c, e in total.items()}
+    return total

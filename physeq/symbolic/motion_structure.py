@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from physeq.errors import ModelError
+from physeq.symbolic.identities import is_zero
 from physeq.symbolic.motion import MotionKind, MotionVariable, motion_variables
 from physeq.symbolic.motion_form import MotionForm, motion_form, shift_force
 from physeq.symbolic.reduction import clamped_mask
@@ -116,7 +117,7 @@ def cyclic(system: System, variables: Variables, forms: Sequence[MotionForm]) ->
             s.coordinate.name for s in form.placement.component.kinetic.free_symbols if isinstance(s, StateSymbol)
         }
         for coordinate, total in shift_force(form).items():
-            forces[coordinate.name] = forces.get(coordinate.name, True) and total == 0
+            forces[coordinate.name] = forces.get(coordinate.name, True) and is_zero(total)
     held = {
         coordinate.name
         for (group, coordinate), v in variables.items()

@@ -11,6 +11,7 @@ import sympy as sp
 from physeq.shown import Shown
 from physeq.symbolic.forms import Certificate, PlacementForm
 from physeq.symbolic.functions import NOT_DIFFERENTIABLE, NOT_HOLOMORPHIC, first_function, sigmoid
+from physeq.symbolic.identities import negative_somewhere
 from physeq.symbolic.poles import Pole, moves, poles
 from physeq.symbolic.reduction import Order, Variable
 from physeq.symbolic.symbols import StateSymbol, time
@@ -189,8 +190,10 @@ def _is_convex(form: PlacementForm) -> bool:
         return False
     for mask in range(1, 2**n):
         rows = [i for i in range(n) if mask >> i & 1]
-        minor = sp.simplify(hessian.extract(rows, rows).det())
-        if not minor.is_nonnegative:
+        minor = hessian.extract(rows, rows).det()
+        if minor.is_nonnegative:
+            continue
+        if negative_somewhere(minor) or not sp.simplify(minor).is_nonnegative:
             return False
     return True
 

@@ -12,6 +12,7 @@ import sympy as sp
 from physeq.shown import Shown
 from physeq.symbolic.component import Component
 from physeq.symbolic.functions import NOT_HOLOMORPHIC
+from physeq.symbolic.identities import depends_on, is_zero
 from physeq.symbolic.motion import MotionKind
 from physeq.symbolic.motion_structure import motion_structure
 from physeq.symbolic.placing import Placement
@@ -181,7 +182,7 @@ def _findings(component: Component):
         else:
             yield "non_reciprocal", f"has the force {f} on {q}, which is no derivative of an energy"
     linear = [sp.diff(component.kinetic, r).subs(dict.fromkeys(rates, 0)) for r in rates]
-    if any(sp.simplify(entry) != 0 for entry in linear):
+    if not all(is_zero(entry) for entry in linear):
         yield (
             "odd_in_momentum",
             f"has a kinetic energy with a part odd in the rates ({component.kinetic})",
@@ -191,7 +192,7 @@ def _findings(component: Component):
     curved = [component.kinetic, component.potential, component.dissipation]
     bends = [sp.diff(e, a, b) for e in curved for a in states for b in states]
     bends += [sp.diff(f, a) for f in (*component.force.values(), *component.constraint) for a in states]
-    if any(sp.simplify(b).free_symbols & states for b in bends):
+    if any(depends_on(b, states) for b in bends):
         yield "nonlinear", "is not linear in the states"
     for term, expression in component.terms():
         parts = sorted((a for a in sp.preorder_traversal(expression) if isinstance(a, NOT_HOLOMORPHIC)), key=str)
@@ -211,7 +212,7 @@ def _integrable(component: Component, rates: list[StateSymbol]) -> bool:
     if any(f.free_symbols & set(rates) for f in forces):
         return False
     return all(
-        sp.simplify(sp.diff(f, b) - sp.diff(g, a)) == 0
+        is_zero(sp.diff(f, b) - sp.diff(g, a))
         for a, f in zip(positions, forces, strict=True)
         for b, g in zip(positions, forces, strict=True)
     )
@@ -223,6 +224,6 @@ def _state_dependent_inertia(placement: Placement):
     for a in rates:
         for b in rates:
             entry = sp.diff(component.kinetic, a, b)
-            if any(isinstance(s, StateSymbol) or s == time for s in sp.simplify(entry).free_symbols):
+            if depends_on(entry, [s for s in entry.free_symbols if isinstance(s, StateSymbol) or s == time]):
                 yield "not_separable", f"has an inertia that depends on the state ({entry})"
                 return

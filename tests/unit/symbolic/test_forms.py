@@ -7,7 +7,8 @@ import physeq as pq
 from physeq.errors import ModelError
 from physeq.graph import Bundle, Group, Sparse, Topology
 from physeq.symbolic.component import Slot
-from physeq.symbolic.forms import derivative, is_zero
+from physeq.symbolic.forms import derivative
+from physeq.symbolic.identities import is_zero
 
 phi, s, i = pq.coordinate("phi", rate="v"), pq.coordinate("s"), pq.coordinate("i")
 g, c, k = (pq.parameter(name, positive=True) for name in ("g", "c", "k"))
