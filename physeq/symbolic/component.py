@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 import sympy as sp
@@ -251,7 +252,7 @@ class Component(Shown):
         port = None if slot.port is None or len(self.ports) == 1 else slot.port
         return slot.coordinate.at(port).with_order(order)
 
-    @property
+    @cached_property
     def slots(self) -> tuple[Slot, ...]:
         """The slots that occur in its terms: ports in order, then internal coordinates, each by name."""
         found = {self.slot(s) for e in self.expressions() for s in e.free_symbols if isinstance(s, StateSymbol)}
@@ -259,7 +260,7 @@ class Component(Shown):
         order: dict[str | None, int] = {port: i for i, port in enumerate(self.ports)}
         return tuple(sorted(found, key=lambda s: (order.get(s.port, len(order)), s.coordinate.name)))
 
-    @property
+    @cached_property
     def signals(self) -> tuple[Signal, ...]:
         """The signals in its terms, by name."""
         found = {s for e in self.expressions() for s in e.free_symbols if isinstance(s, Signal)}
