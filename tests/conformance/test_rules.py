@@ -69,7 +69,7 @@ def relative(found, exact):
     return np.linalg.norm(found - exact) / np.linalg.norm(exact)
 
 
-@pytest.mark.quick("hopfield", "resistors", "prototypical", "internal")
+@pytest.mark.quick("resistors", "prototypical")
 def test_implicit_differentiation_agrees_with_finite_differences(case):
     assert np.linalg.norm(case.exact) > 1e-3
     assert relative(case.flat(pq.FiniteDifferences(finder=case.finder)), case.exact) < 1e-7
@@ -88,7 +88,7 @@ def errors_of(case, nudging, betas):
     return [relative(np.asarray(estimate(beta)), case.exact) for beta in betas]
 
 
-@pytest.mark.quick("hopfield", "resistors", "prototypical", "xy")
+@pytest.mark.quick("hopfield", "resistors", "prototypical")
 def test_centered_equilibrium_propagation_is_second_order(case):
     scale = 0.1 if case.name == "saturating" else 1.0  # no unit may reach or leave its bound on the way
     errors = errors_of(case, pq.Centered, (0.08 * scale, 0.04 * scale))
@@ -117,6 +117,7 @@ def test_signs_of_the_one_sided_bias_cancel(layered):
     np.testing.assert_allclose((plus + minus) / 2, centered, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_random_signs_are_drawn_from_the_key(layered):
     rule = pq.EquilibriumPropagation(pq.RandomSign(0.02), free=layered.finder)
     both = [layered.flat(pq.EquilibriumPropagation(pq.OneSided(b), free=layered.finder)) for b in (0.02, -0.02)]
@@ -244,6 +245,7 @@ def test_hand_written_update_of_a_hopfield_synapse():
 
 
 @pytest.mark.parametrize("upper", [0.1, 5.0])
+@pytest.mark.quick("0.1")
 def test_bounds_that_are_parameters_have_gradients(upper):
     """x = clip(u, −1, top) with a spring to a second node: the exact gradient sees the bound only where it acts."""
     s, y, top = zoo.s, zoo.y, pq.parameter("top", bounds=(0.0, 9.0), initial=upper)

@@ -33,6 +33,7 @@ def test_half_wave_rectifier():
     np.testing.assert_allclose(sol["out.v"], exact, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_the_bridge_rectifies_both_halves():
     """Twice the frequency, half the ripple; and two drops below the peak instead of one."""
     setting = {"capacitance": 1e-4, "load": 1e3}

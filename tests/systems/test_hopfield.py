@@ -53,6 +53,7 @@ def test_linear_chain_from_a_clamped_input():
 
 @pytest.mark.parametrize(("w", "biases"), [(0.4, (0.3, -0.2)), (-0.7, (0.5, 0.6))])
 @pytest.mark.parametrize("kind", ["tanh", "prototypical"])
+@pytest.mark.quick("tanh--0.7-biases1", "prototypical--0.7-biases1")
 def test_pairs(kind, w, biases):
     if kind == "tanh":
         system = pair(neural.unit(neural.tanh), neural.synapse(neural.tanh), w, biases)

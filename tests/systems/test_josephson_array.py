@@ -31,6 +31,7 @@ def test_overdamped_characteristic():
 
 
 @pytest.mark.parametrize("current", [0.0, 0.8])
+@pytest.mark.quick("0.8")
 def test_plasma_frequency_of_a_biased_junction_in_si_units(current):
     """1 µA and 1 pF: small swings about arcsin(I/I_c), hardly damped, at the plasma frequency."""
     flux_quantum, i_c, capacitance = 2.067833848e-15, 1e-6, 1e-12
@@ -64,6 +65,7 @@ def test_a_loaded_array_moves_as_by_hand_and_locks():
 
 
 @pytest.mark.parametrize("winding", [0, 1])
+@pytest.mark.quick("1")
 def test_a_ring_keeps_its_fluxoid(winding):
     sol = run(arrays.ring(), start=arrays.wound(winding, noise=0.3), t1=60.0, rtol=1e-9)
     np.testing.assert_allclose(np.sum(sol["junctions.delta"], axis=1), 2 * np.pi * winding, atol=1e-9)
@@ -72,6 +74,7 @@ def test_a_ring_keeps_its_fluxoid(winding):
     assert abs(sol.power_balance()) < 5e-3 * float(sol["energy"][0] - sol["energy"][-1])
 
 
+@pytest.mark.slow
 def test_the_ladder_keeps_the_fluxoid_of_its_cells():
     sol = run(arrays.ladder(), t1=20.0, rtol=1e-9)
     for k in range(3):

@@ -89,8 +89,8 @@ def learned(variant, rule, epochs, rate):
 RULES = {"terminated": pq.TimeReversedNudge(), "lossless": pq.LagrangianEP(pq.Centered(1e-3))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("variant", "rate"), [("terminated", 0.04), ("lossless", 0.006)])
-@pytest.mark.quick("lossless-0.006")
 def test_the_rule_learns_what_the_exact_gradient_learns(variant, rate):
     ours, data = learned(variant, RULES[variant], 80, rate)
     exact, _ = learned(variant, pq.ContinuousAdjoint(), 80, rate)

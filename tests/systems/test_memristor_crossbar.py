@@ -52,6 +52,7 @@ def test_learning_digits_keeps_to_the_limits_of_the_devices():
 
 
 @pytest.mark.parametrize("grounded", [False, True])
+@pytest.mark.quick("True")
 def test_reading_with_and_without_sneak_paths(grounded):
     states = np.array([[0.1, 0.9, 0.8], [0.9, 0.7, 0.9]])
     g, level = OFF + (ON - OFF) * states, 0.5

@@ -114,6 +114,7 @@ def test_the_rule_learns_what_the_exact_gradient_learns(variant):
         assert abs(a - b) <= 0.05 * b
 
 
+@pytest.mark.slow
 def test_a_few_steps_of_the_rule_lower_the_cost():
     run = learned("lossless", pq.LagrangianEP(pq.Centered(1e-3)), 4, 0.005)
     for key in ("running_cost", "test_cost"):

@@ -36,6 +36,7 @@ def test_locked_pair_in_both_gauges():
         assert grads["nodes"]["omega"][1] == pytest.approx(2 * slope * slopes["difference"], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_pinned_chain_driven_by_frequencies():
     frequencies, couplings, target = [0.3, -0.2, 0.4], [1.0, 0.8, 1.5], 0.5
     phases, slopes = truth.pinned_chain(frequencies, couplings)
@@ -60,6 +61,7 @@ def test_pinned_chain_driven_by_frequencies():
 
 @pytest.mark.parametrize("coupling", [0.8, -0.5])
 @pytest.mark.parametrize("finder", [None, pq.NodeDescent(50, tolerance=1e-14)])
+@pytest.mark.quick("None--0.5")
 def test_spin_between_two_fields(coupling, finder):
     input_phase, strength, angle, target = 1.1, 1.0, -0.4, 0.3
     theta, slopes = truth.spin_in_fields(coupling, input_phase, strength, angle)
@@ -83,6 +85,7 @@ def test_spin_between_two_fields(coupling, finder):
 
 
 @pytest.mark.parametrize("couplings", [(-1.0, -1.0, -1.0), (-1.0, -0.9, -0.7)])
+@pytest.mark.quick("couplings1")
 def test_frustrated_triangle(couplings):
     phases, slopes = truth.frustrated_triangle(*couplings)
     if len(set(couplings)) == 1:

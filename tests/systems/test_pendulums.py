@@ -48,8 +48,8 @@ def test_double_pendulum_with_rods():
     np.testing.assert_allclose(push, 2.0 * (acceleration + np.array([[0.0], [truth.GRAVITY]])), atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [None, pq.Rodas5P()])
-@pytest.mark.quick("solver1")
 def test_rods_keep_their_lengths_for_thirty_seconds(solver):
     sol = run(pendulums.cartesian([1.0], [1.0]), pendulums.hanging([1.5]), t1=30.0, rtol=1e-7, solver=solver)
     np.testing.assert_allclose(sol["1.x"] ** 2 + sol["1.y"] ** 2, 1.0, atol=1e-12)
@@ -102,6 +102,7 @@ def drift(sol):
 
 
 @pytest.mark.parametrize(("solver", "order"), [(pq.ImplicitMidpoint(), 2), (pq.GaussLegendre(), 4)])
+@pytest.mark.quick("solver0-2")
 def test_order_of_implicit_symplectic_steps(double, solver, order):
     motion, params, start = double
     steps = np.array([0.02, 0.01, 0.005])

@@ -36,6 +36,7 @@ def test_relaxation_ends_where_the_motion_and_newton_do(network):
     assert np.max(np.abs(early - rest["hidden"]["v"][1])) > 1e-3
 
 
+@pytest.mark.slow
 def test_the_gradient_of_relaxed_phases(network):
     """Phases found by the physical dynamics, against implicit differentiation; β is far above their tolerance."""
     compiled, params, u, y = network

@@ -78,7 +78,7 @@ def test_balanced_bridge_carries_no_current():
 
 
 @pytest.mark.parametrize("source", [-1.0, 0.3, 1.0])
-@pytest.mark.quick("1.0", "-1.0")
+@pytest.mark.quick("1.0")
 def test_diode_operating_point_by_lambert(source):
     g, current, thermal = 0.02, 1e-3, 0.05
     system = pq.System(
@@ -128,7 +128,7 @@ def test_diode_edge_conducts_from_source_to_target(source):
 
 @pytest.mark.parametrize(("source", "current"), [(1.0, 0.1), (-1.0, 0.3), (-1.0, 2.5)])
 @pytest.mark.parametrize("component", ["ideal", "oriented"])
-@pytest.mark.quick("ideal-1.0-0.1", "oriented--1.0-2.5")
+@pytest.mark.quick("ideal-1.0-0.1")
 def test_clamped_node(source, current, component):
     diode = electrical.ideal_diode(lower=0) if component == "ideal" else electrical.ideal_diode_to_ground()
     oriented = {} if component == "ideal" else {"nodes.ideal diode": {"direction": [0.0, -1.0, 0.0]}}
@@ -274,6 +274,7 @@ def test_node_descent_leaves_a_node_whose_curvature_overflows():
     assert state["nodes"]["v"][1] == pytest.approx(_operating_voltage(3.0, 0.5, 1.0, 0.025), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_newton_steps_beyond_convergence_change_nothing():
     """In single precision the sign of a converged force is round-off; the node must stay."""
     variant = model("resistor_network").variants["exponential_diodes"]

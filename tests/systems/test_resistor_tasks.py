@@ -34,7 +34,7 @@ def test_tasks_differ_in_the_rule_and_its_pace_alone(task):
 @pytest.mark.parametrize("trained", [False, True], ids=["first parameters", "after a tenth"])
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.quick(*(f"allosteric-linear-{rule}-first parameters" for rule in RULES))
+@pytest.mark.quick("allosteric-linear-coupled-first parameters")
 def test_each_rule_follows_its_own_objective(task, rule, trained):
     found = audited(task, rule, trained=trained)
     objective, order, error = OBJECTIVES[rule]

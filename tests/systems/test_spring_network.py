@@ -32,6 +32,7 @@ def interleaved(state, rate=False):
         (lambda: springs.random_triangulation(12), 3),
     ],
 )
+@pytest.mark.quick("<lambda>-3_1", "<lambda>-3_2")
 def test_a_normal_mode_swings_at_its_frequency(make, zero_modes):
     """The highest mode of the dynamical matrix of NumPy, and its count of zero modes by Maxwell."""
     system = make()
@@ -80,6 +81,7 @@ def strained(system, strain):
 
 
 @pytest.mark.parametrize("strain", [[[1.0, 0.0], [0.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.3], [0.3, -0.5]]])
+@pytest.mark.quick("strain1", "strain2")
 def test_energy_of_a_small_strain(strain):
     """The periodic lattice strained by 1e-5: the energy of its springs against λ = μ = √3/4 k."""
     strain = 1e-5 * np.array(strain)
@@ -121,6 +123,7 @@ def test_maxwell_counts():
 
 
 @pytest.mark.parametrize(("solver", "step", "kept"), [(pq.StormerVerlet(), 0.05, 1e-3), (pq.BlanesMoan(), 0.1, 1e-6)])
+@pytest.mark.quick("solver1-0.1-1e-06")
 def test_a_packet_travels_and_keeps_energy_and_momentum(solver, step, kept):
     """The packet's centre moves at the group velocity of the branch, there and back around the lattice."""
     simulation = springs.variants["triangular"].simulation

@@ -148,6 +148,7 @@ def test_the_front_page_counts_and_escapes(built):
     assert "prefers-color-scheme: dark" in front and "width=device-width" in front
 
 
+@pytest.mark.slow
 def test_a_second_build_is_the_same(built, shell):  # noqa: F811
     folder, _ = built
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -187,6 +188,7 @@ def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_what_an_earlier_build_wrote_goes_and_other_files_stay(shell):  # noqa: F811
     swing(shell.folder)
     folder = shell.folder / "out"

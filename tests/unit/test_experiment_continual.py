@@ -52,6 +52,7 @@ def test_it_trains(tmp_path, monkeypatch):
     assert run.metrics["rule"] == "continual-ep"
 
 
+@pytest.mark.slow
 def test_stopping_ends_after_the_epoch_and_can_be_resumed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_system(tmp_path)

@@ -194,6 +194,7 @@ def test_finished_entries_are_never_repeated(whole, tmp_path, monkeypatch):
     jax.config.update("jax_enable_x64", True)
 
 
+@pytest.mark.slow
 def test_an_end_that_was_interrupted_is_made_up_for(tmp_path, single):
     """Training error and pages come after the last epoch: a run that was stopped in between gets them."""
     table, places = read_table(write_tables(tmp_path)), Places(tmp_path / "runs", tmp_path / "out")

@@ -37,6 +37,7 @@ def test_the_start_picks_the_stable_state_of_every_node(model):
     np.testing.assert_allclose(state**3 - state, 0.1 * neighbours, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_rules_and_training_keep_to_the_started_state(model):
     params = model.init_parameters(jax.random.key(0))
     rule = pq.EquilibriumPropagation(nudging=pq.Centered(1e-3))

@@ -61,10 +61,8 @@ def close(found, expected):
 @pytest.mark.parametrize("per_element", [False, True], ids=["messages", "elements"])
 @pytest.mark.parametrize("name", zoo.SYSTEMS)
 @pytest.mark.quick(
-    "layered-elements",
     "readout-elements",
     "two coordinates-elements",
-    "resistors-messages",
     "directed-elements",
     "driven-messages",
     "hopfield-messages",

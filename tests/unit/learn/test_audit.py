@@ -150,6 +150,7 @@ OUTSIDE = pq.FixedPoint(300, nudge=pq.Outside())
     ],
     ids=["holomorphic", "holomorphic, continued", "continued"],
 )
+@pytest.mark.quick("holomorphic, continued")
 def test_rules_with_an_outside_nudge_are_audited_against_their_objective(rule):
     """Against the cost itself, which they do not follow, the error is of order 1."""
     s, y = pq.neural.s, pq.target("y")

@@ -330,7 +330,7 @@ def test_phases_are_data():
 
 @pytest.mark.parametrize("diodes", [False, True], ids=["linear", "junction diodes"])
 @pytest.mark.parametrize("rule", [pq.CoupledLearning(0.1), pq.ContrastiveLearning()], ids=lambda r: type(r).__name__)
-@pytest.mark.quick("CoupledLearning-linear", "ContrastiveLearning-junction diodes")
+@pytest.mark.quick("CoupledLearning-linear")
 def test_training_lowers_the_cost_a_hundredfold(rule, diodes):
     directions = np.zeros(10)
     directions[4:7] = [1.0, -1.0, 1.0]

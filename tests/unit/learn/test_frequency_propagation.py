@@ -250,6 +250,7 @@ def test_other_windows_are_named_as_a_bias(resistors):
 
 
 @pytest.mark.parametrize("periods", [1, 16])
+@pytest.mark.quick("1")
 def test_noise_of_the_readings_has_the_predicted_size(resistors, periods):
     """σ_g = (2/β) σ √(free ends) √(Σ_batch Δv²)/B · √(Σ sin²)/N: every reading of every sample has its own error."""
     sigma, beta, window = 1e-4, 0.1, pq.LockIn(periods, noise=pq.GaussianNoise(1e-4))
@@ -324,6 +325,7 @@ def test_the_lag_is_that_of_the_linear_response(bead, period):
     assert "period 2 with a lag" in pq.FrequencyPropagation(dynamics=pq.NudgeInTime(2.0)).bias(bead[0])
 
 
+@pytest.mark.slow
 def test_slow_nudges_give_the_gradient_in_any_window(bead):
     exact = bias_gradient(bead, pq.ImplicitDifferentiation())
     shifted = pq.LockIn(3, offset=0.3)

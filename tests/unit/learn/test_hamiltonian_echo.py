@@ -39,6 +39,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.quick("linear chain, batch", "quartic, terminal")
 def test_the_error_to_backpropagation_falls_with_the_square_of_the_nudge(name):
     network, cost, batch = CASES[name]
     model = model_of(oscillators(**network), 400, duration=12.0, cost=cost)

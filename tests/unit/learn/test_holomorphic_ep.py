@@ -98,6 +98,7 @@ def test_conjugate_points_are_left_out_and_count_twice(points):
         ("driven", pq.NodeDescent(2000, tolerance=1e-15)),
     ],
 )
+@pytest.mark.quick("prototypical-other0", "prototypical-other1")
 def test_finders_agree_on_complex_nudges(name, other):
     model, params, x, y = case(name)
     free = tight_finder(model)
@@ -206,6 +207,7 @@ def test_what_is_refused():
     assert dataclasses.replace(pq.HolomorphicEP(), points=4).check(model) is None
 
 
+@pytest.mark.slow
 def test_phases_are_data():
     free, nudged = pq.HolomorphicEP().phases()
     assert (free.nudge, free.weight, nudged.starts_from) == ("0", "", "free")

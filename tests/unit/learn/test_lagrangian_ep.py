@@ -69,13 +69,13 @@ def test_centered_nudges_have_an_error_of_second_order(learnt):
     assert best < 1e-6
 
 
-@pytest.mark.quick("two-point-duffing", "periodic-linear")
+@pytest.mark.quick("periodic-linear")
 def test_one_sided_nudges_have_an_error_of_first_order(learnt):
     far, near = errors_at(learnt, pq.OneSided, [1e-3, -1e-4])
     assert np.log10(far / near) == pytest.approx(1.0, abs=0.05)
 
 
-@pytest.mark.quick("both", "two-point-duffing", "periodic-linear")
+@pytest.mark.quick("two-point-duffing", "periodic-linear")
 def test_the_adjoint_is_the_derivative_of_the_cost(learnt):
     model, params, push, wanted, exact = learnt
     packed, rebuild = ravel_pytree(params)
@@ -184,6 +184,7 @@ def pendula(**options):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("boundary", "solver"),
     [
@@ -192,7 +193,6 @@ def pendula(**options):
     ],
     ids=["periodic", "two-point"],
 )
-@pytest.mark.quick("periodic")
 def test_state_dependent_inertia_is_exact_on_the_coarsest_grid(boundary, solver):
     """What is collocated is d/dt p = ∂L/∂q, an extremal of the discrete action, and not d/dt q̇ = a."""
     model = pendula().trajectories(boundary, solver)
@@ -261,6 +261,7 @@ def test_library_circuits_learn_by_their_action():
         (pq.InitialValue({"nodes": [0.3, 0.0, 0.1]}, duration=6.0), pq.Collocation(8, 3), POSITION),
     ],
 )
+@pytest.mark.quick("boundary0-solver0-cost0", "boundary1-solver1-cost1")
 def test_the_time_reversed_nudge_is_exact_with_losses(boundary, solver, cost):
     model = chain(damped, lossy, cost).trajectories(boundary, solver)
     params, (push, wanted) = spread(model), data(model)
@@ -278,6 +279,7 @@ def test_the_time_reversed_nudge_is_exact_without_inertia():
     assert apart(found, exact) < 1e-12
 
 
+@pytest.mark.slow
 def test_the_contrast_of_actions_is_wrong_with_losses():
     """What LagrangianEP would do if it did not refuse: the same contrast by hand."""
     from physeq.compile import action_gradient
@@ -299,6 +301,7 @@ def test_the_contrast_of_actions_is_wrong_with_losses():
         pq.LagrangianEP().gradient(model, params, push, wanted)
 
 
+@pytest.mark.slow
 def test_lossy_circuits_learn_by_the_time_reversed_nudge():
     model = ladder(losses=True).trajectories(*PERIODIC)
     params, (push, wanted) = spread(model), data(model)

@@ -185,6 +185,7 @@ def test_noise_is_real_in_complex_states_and_held_nodes_have_none():
 @pytest.mark.parametrize(
     "finder", [pq.Langevin(8.0, 0.1, pq.GaussianNoise(0.4)), pq.EulerSteps(0.02, 400, noise=pq.GaussianNoise(0.4))]
 )
+@pytest.mark.quick("finder1")
 def test_langevin_states_follow_the_gibbs_density(finder):
     # dx = −k x dt + σ dW: variance σ²/2k.
     model = flat(2000, 2 * s**2)

@@ -137,6 +137,7 @@ def test_training_follows_it(mapped):
 # ---- held without a map ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_held_until_it_rests_is_the_holomorphic_gradient(moving):
     """Units without closed-form equilibria: every point settles, by Newton's method or by Euler steps of the motion."""
     model, params, reference = moving
@@ -198,6 +199,7 @@ def test_slow_oscillations_give_the_gradient(moving):
     assert slow < 5e-3 and fast / slow == pytest.approx(4.0, rel=0.1)
 
 
+@pytest.mark.slow
 def test_the_continuous_transient_averages_out(moving):
     one, two = (error(moving, oscillating(60.0, n)) for n in (1, 2))
     assert one / two == pytest.approx(2.0, rel=0.1) and one > 20 * error(moving, oscillating(60.0, 2, 1))

@@ -152,6 +152,7 @@ def test_stability_needs_complex_states_and_an_extent():
         pq.stability_map(*case("layered")[:2], pq.EquilibriumPropagation(), *case("layered")[2:], extent=0.0)
 
 
+@pytest.mark.slow
 def test_noise_adds_error_in_proportion_and_little_bias():
     model, params, inputs, target = case("prototypical")
     rule = pq.EquilibriumPropagation(pq.Centered(0.2), *MAP)
@@ -232,6 +233,7 @@ def test_every_audit_can_be_drawn(tmp_path, suffix):
             assert "<svg" in picture.read_text()[:600]
 
 
+@pytest.mark.slow
 @needs_matplotlib
 def test_angles_are_a_second_panel(tmp_path):
     """1 − cosine beside the error, for β, N and precision; nothing beside it where no cosine is given."""

@@ -27,6 +27,7 @@ def network():
     ],
     ids=["lock-in", "oscillation", "relaxation"],
 )
+@pytest.mark.quick("lock-in", "oscillation")
 def test_integrated_phases_keep_single_precision(network, rule):
     params = network.init_parameters(jax.random.key(0), dtype=jnp.float32)
     estimate, _ = rule.gradient(network, params, X, Y)

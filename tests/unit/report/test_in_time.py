@@ -44,6 +44,7 @@ def test_rods_are_differentiated_and_projected():
 
 
 @pytest.mark.parametrize("hinged", [False, True])
+@pytest.mark.quick("False")
 def test_pendula_have_hamiltonians(hinged):
     edges = pq.mechanical.hinge(0.5) if hinged else pq.mechanical.torsion_spring()
     system = pq.System(pq.complete(2), nodes=pq.mechanical.pendulum(), edges=edges)

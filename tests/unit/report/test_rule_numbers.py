@@ -361,6 +361,7 @@ PENALISED = {
 
 
 @pytest.mark.parametrize("name", PENALISED)
+@pytest.mark.quick("twisted", "remembering", "directed", "paired", "two ways")
 def test_the_printed_penalty_is_the_antisymmetric_part_of_the_jacobian(name):
     strength = 0.3
     case = drawn(name, JacobianHomeostasis(VectorFieldEP(Centered(BETA)), strength))

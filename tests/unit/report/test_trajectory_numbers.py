@@ -11,7 +11,7 @@ from physeq import learn
 
 
 @pytest.mark.parametrize("name", ["chain-ends", "shared", "pendula", "lc"])
-@pytest.mark.quick("shared", "pendula")
+@pytest.mark.quick("pendula")
 def test_printed_updates_of_lagrangian_ep_are_what_the_rule_descends(name):
     case = solved(name)
     rule = learn.LagrangianEP(nudging=learn.Centered(BETA))
@@ -23,8 +23,8 @@ def test_printed_updates_of_lagrangian_ep_are_what_the_rule_descends(name):
     assert_descends(changes, gradients)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nudging", [learn.OneSided(BETA), learn.OneSided(-BETA), learn.Holomorphic(BETA, 5)])
-@pytest.mark.quick("nudging2")
 def test_printed_updates_of_other_nudges(nudging):
     case = solved("duffing")
     rule = learn.LagrangianEP(nudging=nudging)

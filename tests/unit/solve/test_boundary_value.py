@@ -131,6 +131,7 @@ def test_unstable_orbits_are_found_as_stable_ones_are():
     assert np.abs(np.asarray(found["nodes.x"]) - np.pi).max() < 0.2
 
 
+@pytest.mark.slow
 def test_a_strong_nudge_is_reached_in_parts_and_is_the_same_orbit():
     model = chain(duffing).trajectories(pq.Periodic(PERIOD), pq.HarmonicBalance(8))
     params, (push, wanted) = spread(model), data(model)
@@ -142,8 +143,8 @@ def test_a_strong_nudge_is_reached_in_parts_and_is_the_same_orbit():
     assert float(jnp.max(jnp.abs(at_once.ys - free.ys))) > 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boundary", ["periodic", "two-point", "initial"])
-@pytest.mark.quick("two-point")
 def test_newtons_matrix_is_the_derivative_of_the_equations(boundary):
     conditions = {
         "periodic": (pq.Periodic(PERIOD), pq.HarmonicBalance(2)),

@@ -9,6 +9,7 @@ import physeq as pq
 
 
 @pytest.mark.parametrize("delay", [0.2, 0.25, 1 / 3])
+@pytest.mark.quick("0.25")
 def test_an_algebraic_circuit_follows_a_pulse(delay):
     """Nothing here has an error of its own: the voltages are those of the source at every time."""
     wave = pq.Pulse(0.0, 1.0, delay=delay, rise=0.3, fall=0.3, width=0.4)

@@ -61,6 +61,7 @@ def test_symplectic_steps_refuse_a_velocity_that_is_held_alone():
 
 
 @pytest.mark.parametrize("solver", [None, pq.Rodas5P(), pq.GaussLegendre()], ids=["default", "Rodas5P", "symplectic"])
+@pytest.mark.quick("default", "Rodas5P")
 def test_a_mass_that_grows_keeps_its_momentum_balance(solver):
     """d/dt((1 + t) ẋ) = −x from t = 1, with the energy that the changing mass takes in the balance."""
     growing = pq.Node("growing", kinetic=(1 + pq.time) * x.dot**2 / 2, potential=x**2 / 2)

@@ -161,6 +161,7 @@ def test_projection_is_nearest_in_the_metric_of_the_masses(dense):
 
 
 @pytest.mark.parametrize("mode", ["reverse", "forward"])
+@pytest.mark.quick("forward")
 def test_gradients_agree_with_differences(mode):
     adjoint = diffrax.ForwardMode() if mode == "forward" else diffrax.RecursiveCheckpointAdjoint()
     term, both = mechanism([1.0, 0.6])

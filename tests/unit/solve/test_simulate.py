@@ -99,6 +99,7 @@ def test_events_end_a_motion(charging):
 
 @pytest.mark.parametrize("single", [False, True], ids=["double", "single"])
 @pytest.mark.parametrize("unit", [1.0, 1e-9], ids=["seconds", "nanoseconds"])
+@pytest.mark.quick("seconds-double", "nanoseconds-single")
 def test_events_are_found_to_rounding_in_all_units(single, unit):
     """x = a cos ωt reaches every level at arccos(level/a)/ω, also close to the turning point, where it soon returns."""
     x, m, k = pq.coordinate("x"), pq.parameter("m", positive=True), pq.parameter("k", positive=True)
@@ -160,6 +161,7 @@ def test_operating_points_start_from_values_by_name(charging):
         motion.operating_point(params, start=np.zeros(motion.size))
 
 
+@pytest.mark.slow
 def test_the_end_may_be_traced():
     """d cos(t₁)/dt₁ = −sin t₁."""
     x = pq.coordinate("x")
@@ -224,8 +226,8 @@ ROUTES = {
 }
 
 
-@pytest.mark.parametrize("route", [pytest.param(r, marks=pytest.mark.slow if r == "implicit" else ()) for r in ROUTES])
-@pytest.mark.quick("rodas5p")
+@pytest.mark.slow
+@pytest.mark.parametrize("route", ROUTES)
 def test_gradients_of_a_voltage_and_an_energy(route):
     """R2, the memristor and the diode stand in algebraic rows as well: nodes b and in have no capacitance."""
     motion = rectifier().motion()

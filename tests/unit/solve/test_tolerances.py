@@ -40,6 +40,7 @@ def test_one_steep_unknown_in_single_precision(steep):
     [(pq.DyadicEP(1e-13), 1e-9), (pq.DyadicEP(1e-11, pq.Newton()), 1e-9), (pq.AsymmetricEP(pq.Centered(1e-11)), 1e-3)],
     ids=["dyadic", "dyadic beside Newton", "AsymEP"],
 )
+@pytest.mark.quick("dyadic")
 def test_nudges_below_the_tolerance_are_answered(rule, error):
     """The state has its response to the nudge, to the digits that the contrast leaves."""
     unit = pq.Node("unit", potential=s**2 / 2 + s**4 / 4)
@@ -62,6 +63,7 @@ def test_relaxation_from_a_steep_start(steep):
 
 
 @pytest.mark.parametrize("siemens", [1.0, 1e-6])
+@pytest.mark.quick("1e-06")
 def test_relaxation_holds_in_any_unit_of_force(siemens):
     """Conductances of microsiemens: currents of 1e-6 A are no rest."""
     system = pq.System(
