@@ -74,31 +74,41 @@ def build_site(
         ModelError: a variant does not build or derive, has a name that is no name of a folder, or a printed formula
             disagrees with the compiled model; it says which. Or a file cannot be written, or the list cannot be read.
     """
+    _check_names(systems)
     with SiteFolder(output) as folder:
         return _build(systems, folder, done)
+
+
+def _check_names(systems: Sequence[LoadedSystem]) -> None:
+    """Before anything is built, which can take minutes."""
+    found = set()
+    for system in systems:
+        if system.name in found:
+            raise ModelError(f"two systems are called {system.name!r}; rename the folder of one")
+        found.add(system.name)
+        for name in system.selected():
+            for own in (system.name, name):
+                if not _PLAIN_NAME.fullmatch(own):
+                    raise ModelError(
+                        f"{system.name}:{name}: {own!r} cannot be a folder's name; use letters, digits, spaces, "
+                        "points, - and _"
+                    )
 
 
 def _build(systems: Sequence[LoadedSystem], folder: SiteFolder, done: Callable[[str, str], None]) -> Site:
     site: Site = {}
     for system in systems:
-        if system.name in site:
-            raise ModelError(f"two systems are called {system.name!r}; rename the folder of one")
         site[system.name] = {}
         for name, variant in system.selected().items():
             try:
-                place = f"{_folder(system.name)}/{_folder(name)}"
-                site[system.name][name] = _write_variant(f"{system.name}, {name}", variant, folder, place)
+                site[system.name][name] = _write_variant(
+                    f"{system.name}, {name}", variant, folder, f"{system.name}/{name}"
+                )
             except PhyseqError as error:
                 raise ModelError(f"{system.name}:{name}: {error}") from error
             done(system.name, name)
     folder.write("index.html", index_page(site))
     return site
-
-
-def _folder(name: str) -> str:
-    if not _PLAIN_NAME.fullmatch(name):
-        raise ModelError(f"{name!r} cannot be a folder's name; use letters, digits, spaces, points, - and _")
-    return name
 
 
 def _write_variant(title: str, variant: Variant, folder: SiteFolder, place: str) -> VariantEntry:

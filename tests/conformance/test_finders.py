@@ -116,29 +116,27 @@ def solved(finder, name):
     return pq.equilibrium(model, params, inputs, finder=FINDERS[finder][0])
 
 
-@pytest.mark.parametrize(("finder", "name"), CASES)
 @pytest.mark.quick(
+    "NonlinearCG-hopfield",
+    "Newton-directed",
     "Newton-diodes",
     "Newton-internal",
-    "Newton-directed",
-    "Minimise-hopfield",
-    "Relaxation-capacitors",
-    "NonlinearCG-hopfield",
+    "NodeDescent-boxed",
     "NodeDescent-hopfield",
-    "NodeDescent-saturating",
     "NodeDescent-driven",
     "NodeDescent-xy",
-    "NodeDescent-boxed",
-    "ConjugateGradients-resistors",
-    "DenseDirect-resistors",
-    "DenseDirect-capacitors",
-    "DenseDirect-driven",
-    "SparseDirect-resistors",
     "FixedPoint-prototypical",
     "FixedPoint-driven",
-    "EulerSteps-saturating",
+    "DenseDirect-resistors",
+    "DenseDirect-driven",
+    "DenseDirect-capacitors",
+    "ConjugateGradients-resistors",
+    "SparseDirect-resistors",
+    "Relaxation-capacitors",
     "EulerSteps-layered",
+    "EulerSteps-saturating",
 )
+@pytest.mark.parametrize(("finder", "name"), CASES)
 def test_same_equilibrium_as_scipy(finder, name):
     found, expected = solved(finder, name), reference(name)
     assert found.outcome.shape == BATCH and np.all(found.outcome == Outcome.CONVERGED)
@@ -151,6 +149,23 @@ def test_same_equilibrium_as_scipy(finder, name):
                 )
 
 
+@pytest.mark.quick(
+    "Minimise-shape0",
+    "NonlinearCG-shape1",
+    "Newton-shape2",
+    "NodeDescent-shape3",
+    "FixedPoint-shape4",
+    "DenseDirect-shape5",
+    "ConjugateGradients-shape6",
+    "SparseDirect-shape7",
+    "EulerSteps-shape10",
+    "Minimise-shape11",
+    "Newton-shape12",
+    "NodeDescent-shape13",
+    "FixedPoint-shape14",
+    "DenseDirect-shape15",
+    "Relaxation-shape16",
+)
 @pytest.mark.parametrize(
     ("finder", "shape"),
     [(finder, ()) for finder in FINDERS]
@@ -183,10 +198,8 @@ class Counting(pq.Finder):
         return self.inner.find(problem, free)
 
 
+@pytest.mark.quick("Newton", "NodeDescent", "FixedPoint", "DenseDirect", "SparseDirect", "EulerSteps")
 @pytest.mark.parametrize("finder", MOST_QUICK)
-@pytest.mark.quick(
-    "Newton", "ConjugateGradients", "DenseDirect", "SparseDirect", "NodeDescent", "EulerSteps", "FixedPoint"
-)
 def test_second_calls_compile_nothing_and_warm_starts_are_short(finder):
     name = MAIN[finder]
     model, params, inputs, target = problem_data(name)
@@ -394,6 +407,7 @@ def test_inputs_as_lists_and_starts_as_results():
     assert "nodes" in one and dict(one.items()).keys() == {"nodes"}
 
 
+@pytest.mark.quick("layered", "boxed", "prototypical", "directed", "resistors")
 @pytest.mark.parametrize("name", ["layered", "boxed", "prototypical", "directed", "resistors", "diodes"])
 def test_single_precision(name):
     """The default finder converges in single precision, also where double is on, and stays in it."""

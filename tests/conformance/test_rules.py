@@ -88,7 +88,7 @@ def errors_of(case, nudging, betas):
     return [relative(np.asarray(estimate(beta)), case.exact) for beta in betas]
 
 
-@pytest.mark.quick("hopfield", "resistors", "prototypical")
+@pytest.mark.quick("resistors", "prototypical")
 def test_centered_equilibrium_propagation_is_second_order(case):
     scale = 0.1 if case.name == "saturating" else 1.0  # no unit may reach or leave its bound on the way
     errors = errors_of(case, pq.Centered, (0.08 * scale, 0.04 * scale))
@@ -96,7 +96,7 @@ def test_centered_equilibrium_propagation_is_second_order(case):
     assert np.log2(errors[0] / errors[1]) == pytest.approx(2, abs=0.1)
 
 
-@pytest.mark.quick("resistors", "prototypical", "saturating")
+@pytest.mark.quick("resistors", "prototypical")
 def test_one_sided_equilibrium_propagation_is_first_order(case):
     if case.name not in ("layered", "resistors", "prototypical", "saturating", "readout"):
         pytest.skip("the phases and the contrast are those of the centered test")
@@ -130,6 +130,7 @@ def test_random_signs_are_drawn_from_the_key(layered):
     assert seen == {0, 1}
 
 
+@pytest.mark.quick("prototypical-finder0", "layered-finder2", "saturating-finder3")
 @pytest.mark.parametrize(
     ("name", "finder"),
     [
@@ -205,6 +206,13 @@ def test_batch_shapes_average_alike():
     np.testing.assert_allclose(ravel_pytree(one)[0], singles[0], atol=1e-12)
 
 
+@pytest.mark.quick(
+    "prototypical-EquilibriumPropagation",
+    "prototypical-ImplicitDifferentiation",
+    "resistors-EquilibriumPropagation",
+    "resistors-ImplicitDifferentiation",
+    "layered-ImplicitDifferentiation",
+)
 @pytest.mark.parametrize(
     "rule", [pq.EquilibriumPropagation(pq.Centered(0.1)), pq.ImplicitDifferentiation()], ids=lambda r: type(r).__name__
 )

@@ -27,8 +27,8 @@ def run(page):
     return names
 
 
+@pytest.mark.quick("README.md", "components.md", "getting-started.md", "index.md", "netlists.md")
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda p: p.name)
-@pytest.mark.quick("README.md", "components.md", "extending.md", "getting-started.md", "index.md", "netlists.md")
 def test_blocks_run(page, capsys):
     names = run(page)
     plt.close("all")

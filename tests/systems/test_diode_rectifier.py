@@ -25,6 +25,7 @@ def test_diode_behind_a_resistor(voltage):
     assert int(rest.steps) < 40
 
 
+@pytest.mark.slow
 def test_half_wave_rectifier():
     motion = rectifiers.half_wave().motion()
     times = np.linspace(0, 0.06, 61)

@@ -51,9 +51,9 @@ def test_linear_chain_from_a_clamped_input():
         np.testing.assert_allclose(grads["nodes"]["b"][1:], [expected["b_first"], expected["b_last"]], atol=1e-9)
 
 
+@pytest.mark.quick("prototypical--0.7-biases1")
 @pytest.mark.parametrize(("w", "biases"), [(0.4, (0.3, -0.2)), (-0.7, (0.5, 0.6))])
 @pytest.mark.parametrize("kind", ["tanh", "prototypical"])
-@pytest.mark.quick("tanh--0.7-biases1", "prototypical--0.7-biases1")
 def test_pairs(kind, w, biases):
     if kind == "tanh":
         system = pair(neural.unit(neural.tanh), neural.synapse(neural.tanh), w, biases)

@@ -84,8 +84,8 @@ def test_spin_between_two_fields(coupling, finder):
         assert grads["output"]["psi"][0] == pytest.approx(slope * slopes["psi"], abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("couplings", [(-1.0, -1.0, -1.0), (-1.0, -0.9, -0.7)])
-@pytest.mark.quick("couplings1")
 def test_frustrated_triangle(couplings):
     phases, slopes = truth.frustrated_triangle(*couplings)
     if len(set(couplings)) == 1:

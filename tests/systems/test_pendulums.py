@@ -23,6 +23,7 @@ def double():
     return motion, motion.init_parameters(KEY), {"nodes": {"theta": np.array([np.pi / 2, 1.0])}}
 
 
+@pytest.mark.quick("solver1")
 @pytest.mark.parametrize("solver", [None, pq.Rodas5P()])
 def test_double_pendulum_in_angles(double, solver):
     motion, params, start = double
@@ -77,6 +78,7 @@ def test_period_of_a_large_swing():
     assert sol.final["nodes"]["theta_dot"][0] ** 2 == pytest.approx(2 * truth.GRAVITY * (1 - np.cos(2.5)), rel=1e-8)
 
 
+@pytest.mark.slow
 def test_small_oscillations_of_a_row():
     size, k = 8, 3
     mode = np.cos(np.pi * k * (np.arange(size) + 0.5) / size)
@@ -112,6 +114,7 @@ def test_order_of_implicit_symplectic_steps(double, solver, order):
     assert slope == pytest.approx(order, abs=0.25)
 
 
+@pytest.mark.quick("solver0-2")
 @pytest.mark.parametrize(("solver", "order"), [(pq.StormerVerlet(), 2), (pq.BlanesMoan(), 4)])
 def test_order_of_explicit_symplectic_steps(solver, order):
     motion = pendulums.row().motion()

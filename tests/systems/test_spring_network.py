@@ -23,6 +23,7 @@ def interleaved(state, rate=False):
     return np.stack([state["nodes"]["x" + tail], state["nodes"]["y" + tail]], axis=-1)
 
 
+@pytest.mark.quick("<lambda>-3_2")
 @pytest.mark.parametrize(
     ("make", "zero_modes"),
     [
@@ -32,7 +33,6 @@ def interleaved(state, rate=False):
         (lambda: springs.random_triangulation(12), 3),
     ],
 )
-@pytest.mark.quick("<lambda>-3_1", "<lambda>-3_2")
 def test_a_normal_mode_swings_at_its_frequency(make, zero_modes):
     """The highest mode of the dynamical matrix of NumPy, and its count of zero modes by Maxwell."""
     system = make()
@@ -80,8 +80,8 @@ def strained(system, strain):
     return compiled, params, moved
 
 
+@pytest.mark.quick("strain2")
 @pytest.mark.parametrize("strain", [[[1.0, 0.0], [0.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.3], [0.3, -0.5]]])
-@pytest.mark.quick("strain1", "strain2")
 def test_energy_of_a_small_strain(strain):
     """The periodic lattice strained by 1e-5: the energy of its springs against λ = μ = √3/4 k."""
     strain = 1e-5 * np.array(strain)
@@ -91,6 +91,7 @@ def test_energy_of_a_small_strain(strain):
     assert energy == pytest.approx(truth.strain_energy(strain, 16 * np.sqrt(3) / 2), rel=1e-4)
 
 
+@pytest.mark.quick("triangular")
 @pytest.mark.parametrize("variant", ["triangular", "holes", "disordered"])
 def test_steady_state_of_a_clamped_strained_patch(variant):
     """The boundary held at a strain of 1e-5: inner nodes against one linear solve with the dynamical matrix."""

@@ -42,6 +42,7 @@ def test_contract_and_passing(shell):  # noqa: F811
     assert found["variants"][0]["antisymmetry"] < 1e-12
 
 
+@pytest.mark.slow
 def test_several_rules_are_audited_each(shell):  # noqa: F811
     found = shell.json("check", "small:smooth", "--rule", "vector-field-ep", "--rule", "dyadic-ep", "--json")
     assert {audit["rule"].partition(",")[0] for audit in found["audits"]} == {"vector-field-ep", "dyadic-ep"}

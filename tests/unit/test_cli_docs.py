@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import jax
 import pytest
-from cli_runner import shell  # noqa: F401 - a fixture
+from cli_runner import shell, shell_in  # noqa: F401 - a fixture
 
 from physeq.documented_rules import rules_of_equilibria, source
 from physeq.errors import InternalError, ModelError
@@ -66,11 +67,16 @@ def swing(base: Path) -> None:
     (folder / "model.py").write_text(SWING)
 
 
-@pytest.fixture
-def built(shell):  # noqa: F811
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
     """The folder of a site of a small system of equilibria and one of trajectories, and what --json said of it."""
-    swing(shell.folder)
-    return shell.folder / "out", shell.json("docs", "small:directed", "swing", "-o", "out", "--json")
+    base = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        made = shell_in(base, patch)
+        swing(base)
+        found = made.json("docs", "small:directed", "swing", "-o", "out", "--json")
+    jax.config.update("jax_enable_x64", True)
+    return base / "out", found
 
 
 def test_the_site_is_whole(built):
@@ -149,11 +155,12 @@ def test_the_front_page_counts_and_escapes(built):
 
 
 @pytest.mark.slow
-def test_a_second_build_is_the_same(built, shell):  # noqa: F811
+def test_a_second_build_is_the_same(built, monkeypatch):
     folder, _ = built
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    shell("docs", "small:directed", "swing", "-o", "out")
+    shell_in(folder.parent, monkeypatch)("docs", "small:directed", "swing", "-o", "out")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    jax.config.update("jax_enable_x64", True)
 
 
 def test_every_symbol_is_defined_once_and_means_the_same_on_all_pages(shell):  # noqa: F811
@@ -269,6 +276,7 @@ def test_errors_name_the_system(shell):  # noqa: F811
     (shell.folder / "file").write_text("")
     assert "is a file" in shell("docs", "small", "-o", "file", status=2).stderr
     assert "two systems are called 'small'" in shell("docs", "small", "systems/small", status=1).stderr
+    assert not (shell.folder / "site").exists()  # nothing was built in vain
     model.write_text(SWING.replace('"damped"', '"../up"'))
     assert "swing:../up: '../up' cannot be a folder's name" in shell("docs", "swing", "-o", "out", status=1).stderr
     with pytest.raises(ModelError, match="swing"):

@@ -55,6 +55,7 @@ def test_run_folder(trained):
     assert "<math" in (folder / "rules.html").read_text()
 
 
+@pytest.mark.slow
 def test_resumed_equals_uninterrupted(trained, monkeypatch):
     made, whole = trained
     monkeypatch.chdir(made.folder)

@@ -44,6 +44,24 @@ def verified(name, pages):
     return verify(pages, variant_of(name), zoo.compiled(name).derivation, rules_of(name))
 
 
+@pytest.mark.quick(
+    "resistors",
+    "driven",
+    "diodes",
+    "capacitors",
+    "boxed",
+    "layered",
+    "hopfield",
+    "saturating",
+    "xy",
+    "directed",
+    "triple",
+    "signals",
+    "shared signals",
+    "two coordinates",
+    "internal",
+    "readout",
+)
 @pytest.mark.parametrize("name", zoo.SYSTEMS)
 def test_pages_of_every_kind_agree_with_the_compiled_model(name):
     pages, derivation = pages_of(name), zoo.compiled(name).derivation

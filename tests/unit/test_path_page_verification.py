@@ -166,6 +166,7 @@ def cases():
     return case
 
 
+@pytest.mark.quick("duffing", "rates", "two ends", "losses", "echoes")
 @pytest.mark.parametrize("name", TRAJECTORIES)
 def test_trajectories_and_their_rules_agree(cases, name):
     case = cases(name)

@@ -372,6 +372,7 @@ def test_wrong_names_are_wrong_use(shell):  # noqa: F811
     assert "Two moons, two nudges" in shell("list").stdout
 
 
+@pytest.mark.slow
 def test_a_report_runs_nothing_and_works_from_another_folder(tmp_path, monkeypatch):
     path = write_tables(tmp_path / "project")
     (tmp_path / "elsewhere").mkdir()

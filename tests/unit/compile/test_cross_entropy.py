@@ -65,6 +65,7 @@ def test_cost_and_gradients_are_those_of_the_log_softmax(case):
         np.testing.assert_allclose(own[name], exact["readout"][name], atol=1e-14)
 
 
+@pytest.mark.quick("readout", "units")
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_equilibrium_propagation_follows_its_gradient(case):
     (model, params), _ = case()

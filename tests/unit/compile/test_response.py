@@ -58,24 +58,23 @@ def close(found, expected):
         np.testing.assert_allclose(one, other, atol=1e-12 * scale)
 
 
-@pytest.mark.parametrize("per_element", [False, True], ids=["messages", "elements"])
-@pytest.mark.parametrize("name", zoo.SYSTEMS)
 @pytest.mark.quick(
-    "readout-elements",
-    "two coordinates-elements",
-    "directed-elements",
     "driven-messages",
-    "hopfield-messages",
-    "internal-messages",
-    "triple-messages",
-    "signals-messages",
     "diodes-messages",
-    "prototypical-messages",
     "capacitors-messages",
     "boxed-messages",
-    "xy-elements",
+    "hopfield-messages",
     "saturating-elements",
+    "prototypical-messages",
+    "xy-elements",
+    "directed-elements",
+    "triple-messages",
+    "signals-messages",
+    "internal-messages",
+    "readout-elements",
 )
+@pytest.mark.parametrize("per_element", [False, True], ids=["messages", "elements"])
+@pytest.mark.parametrize("name", zoo.SYSTEMS)
 def test_response_is_the_derivative_of_the_force(name, per_element):
     case = Case(name, zoo.compiled(name, per_element))
     close(force_parameter_gradient(case.problem, case.free, case.cotangent, case.weights), case.oracle())

@@ -63,6 +63,7 @@ def test_the_exact_gradient_is_the_slope_of_the_cost():
     assert slope == pytest.approx(float(flat(direction) @ network.exact), rel=1e-6)
 
 
+@pytest.mark.quick("OneSided-1")
 @pytest.mark.parametrize(("nudging", "order"), [(pq.Centered, 2), (pq.OneSided, 1)])
 def test_the_bias_of_asymmetric_ep_vanishes_at_the_order_of_its_nudging(nudging, order):
     network = small("units")
@@ -141,6 +142,7 @@ def test_with_an_energy_all_rules_agree(name):
         assert network.error(pq.DyadicEP(free=TIGHT)) < 1e-10
 
 
+@pytest.mark.slow
 def test_vector_field_ep_is_of_the_order_of_its_nudging():
     network = symmetric("layered")
     for nudging, order in ((pq.Centered, 2), (pq.OneSided, 1)):

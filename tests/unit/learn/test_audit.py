@@ -201,6 +201,7 @@ def test_fitted_order_does_not_invent_one():
 # ---- consistency -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick("smooth")
 @pytest.mark.parametrize("name", ["smooth", "directed"])
 def test_consistent_systems(variants, name):
     found = pq.consistency(*problem(variants[name]))

@@ -92,9 +92,9 @@ def worst(a, b):
     return max(float(jnp.max(jnp.abs(x - z))) for x, z in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
 
 
+@pytest.mark.quick("outside-batch0")
 @pytest.mark.parametrize("batch", [(4,), (), (2, 3)])
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.quick("prototypical-batch1", "outside-batch0")
 def test_telescoped_equals_naive(case, batch):
     build, steps, bundles = CASES[case]
     model, params, inputs, target = problem(build, batch)
@@ -171,10 +171,10 @@ def numpy_c_ep(params, inputs, target, beta, eta, free, nudged):
     return {"input->hidden": {"w": w1}, "hidden->output": {"w": w2}, "hidden": {"b": b1}, "output": {"b": b2}}
 
 
+@pytest.mark.quick("40-expected1")
 @pytest.mark.parametrize(
     ("batch", "expected"), [(2, ["hidden->output", "input->hidden"]), (40, ["input->hidden"]), (400, [])]
 )
-@pytest.mark.quick("40-expected1", "400-expected2")
 def test_low_rank_is_taken_where_it_is_cheaper(batch, expected):
     """The drive of a held group needs a Gram matrix of the batch, which beats changed weights up to 3 × its width."""
     model = prototypical((30, 20, 5)).compile()

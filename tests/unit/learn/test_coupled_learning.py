@@ -63,7 +63,7 @@ def gradient(rule, case):
 # ---- against their objectives ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.quick("prototypical", "boxed inside")
+@pytest.mark.quick("prototypical")
 def test_coupled_learning_follows_the_stiffness_weighted_cost_to_first_order(case):
     found = pq.audit(*case[:2], pq.CoupledLearning(0.1), *case[2:])
     print(f"relative error {found.best.relative_error:.2e}, cosine to the plain cost {found.cost_cosine:.4f}")
@@ -234,6 +234,7 @@ def test_nothing_to_learn_where_the_outputs_are_right(rule):
     assert jnp.abs(found["edges"]["g"]).max() < 1e-12 and info.cost < 1e-28
 
 
+@pytest.mark.quick("CoupledLearning")
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: type(r).__name__)
 def test_batches_are_means_and_finders_are_the_rules_own(rule):
     model, params = ring(np.linspace(0.5, 1.5, len(EDGES)))
@@ -281,6 +282,7 @@ def test_eta_is_a_share_of_the_way(eta):
         pq.CoupledLearning(eta)
 
 
+@pytest.mark.quick("ContrastiveLearning")
 @pytest.mark.parametrize("kind", [pq.CoupledLearning, pq.ContrastiveLearning])
 def test_noisy_phases_draw_apart(kind):
     keys = []

@@ -74,6 +74,7 @@ def test_seeds_batched_equal_single_runs(network, data):
         np.testing.assert_allclose(run.params["edges"]["g"], alone.params["edges"]["g"], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_device_variations_are_batched(network, data):
     drawn = network.init_parameters(jax.random.key(0))["edges"]["g"]
     varied = {"edges": {"g": jnp.stack([drawn, 1.1 * drawn])}}

@@ -180,6 +180,7 @@ class Counted(pq.Newton):
         return super().find(problem, free)
 
 
+@pytest.mark.quick("None")
 @pytest.mark.parametrize("noise", [None, pq.GaussianNoise(0.01)])
 def test_nothing_compiles_on_the_second_call(resistors, noise):
     rule = pq.FrequencyPropagation(0.1, pq.LockIn(2, noise=noise), free=Counted())
@@ -357,6 +358,7 @@ def test_a_period_cut_short_fails(bead):
 # ---- training, checks, refusals --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_training_follows_centered_ep(resistors):
     import optax
 

@@ -151,6 +151,7 @@ def test_steps_that_are_too_long_are_told():
         pq.HamiltonianEcho().gradient(model, params, *waves(model))
 
 
+@pytest.mark.slow
 def test_the_memory_does_not_grow_with_the_number_of_steps():
     """Temporary memory of the compiled programs, constant target and no inputs: nothing is as long as the motion."""
 

@@ -75,7 +75,7 @@ def test_one_sided_nudges_have_an_error_of_first_order(learnt):
     assert np.log10(far / near) == pytest.approx(1.0, abs=0.05)
 
 
-@pytest.mark.quick("two-point-duffing", "periodic-linear")
+@pytest.mark.quick("two-point-duffing")
 def test_the_adjoint_is_the_derivative_of_the_cost(learnt):
     model, params, push, wanted, exact = learnt
     packed, rebuild = ravel_pytree(params)
@@ -204,6 +204,7 @@ def test_state_dependent_inertia_is_exact_on_the_coarsest_grid(boundary, solver)
     assert near < 1e-5
 
 
+@pytest.mark.slow
 def test_the_adjoint_holds_for_the_end_of_a_motion():
     """Terminal costs in q and q̇, with trained masses and an initial velocity, by collocation; against differences."""
     cost = pq.TrajectoryCost(running=(x - y) ** 2, terminal=(x - y) ** 2 / 2 + x.dot**2)
@@ -251,6 +252,7 @@ def test_library_circuits_learn_by_their_action():
 # ---- the time-reversed nudge -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick("boundary0-solver0-cost0")
 @pytest.mark.parametrize(
     ("boundary", "solver", "cost"),
     [
@@ -261,7 +263,6 @@ def test_library_circuits_learn_by_their_action():
         (pq.InitialValue({"nodes": [0.3, 0.0, 0.1]}, duration=6.0), pq.Collocation(8, 3), POSITION),
     ],
 )
-@pytest.mark.quick("boundary0-solver0-cost0", "boundary1-solver1-cost1")
 def test_the_time_reversed_nudge_is_exact_with_losses(boundary, solver, cost):
     model = chain(damped, lossy, cost).trajectories(boundary, solver)
     params, (push, wanted) = spread(model), data(model)
@@ -270,6 +271,7 @@ def test_the_time_reversed_nudge_is_exact_with_losses(boundary, solver, cost):
     assert apart(found, exact) < 1e-12
 
 
+@pytest.mark.slow
 def test_the_time_reversed_nudge_is_exact_without_inertia():
     overdamped = pq.Node("overdamped", dissipation=c * x.dot**2 / 2, potential=k * x**2 / 2)
     model = chain(overdamped, lossy).trajectories(*PERIODIC)

@@ -71,6 +71,9 @@ def test_draws_of_samples_phases_and_steps_are_uncorrelated():
     np.testing.assert_allclose(rows.std(1), 0.1, rtol=0.05)
 
 
+@pytest.mark.quick(
+    "batch-FixedPoint", "batch-EulerSteps", "batch-Langevin", "mapped samples-FixedPoint", "mapped samples-EulerSteps"
+)
 @pytest.mark.parametrize(
     "finder",
     [pq.FixedPoint(1, noise=NOISE), pq.EulerSteps(1.0, 1, noise=NOISE), pq.Langevin(1.0, 1.0, NOISE)],
@@ -164,6 +167,7 @@ def test_noise_of_the_map_reaches_the_difference_of_copies(network, data):
     np.testing.assert_allclose(two, 2 * one, rtol=1e-6, atol=1e-12)  # d is linear, and so is what noise does to it
 
 
+@pytest.mark.slow
 def test_noise_is_real_in_complex_states_and_held_nodes_have_none():
     model = pq.System(
         pq.complete(3),

@@ -205,6 +205,7 @@ def test_the_continuous_transient_averages_out(moving):
     assert one / two == pytest.approx(2.0, rel=0.1) and one > 20 * error(moving, oscillating(60.0, 2, 1))
 
 
+@pytest.mark.slow
 def test_the_continuous_mean_is_the_free_state_and_fixed_steps_agree(moving):
     model, params, _ = moving
     adaptive, info = oscillating(60.0, 2, 1).gradient(model, params, X, TARGET)
@@ -215,6 +216,7 @@ def test_the_continuous_mean_is_the_free_state_and_fixed_steps_agree(moving):
     assert list(np.asarray(fixed_info.steps)) == [0, 1200]
 
 
+@pytest.mark.quick("counted")
 @pytest.mark.parametrize("discard", [0, 1], ids=["counted", "discarded"])
 def test_a_period_cut_short_fails(moving, discard):
     model, params, _ = moving

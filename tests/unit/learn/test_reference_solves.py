@@ -83,6 +83,7 @@ def test_descent_without_a_closed_form_has_the_derivative_of_the_minimum(network
     np.testing.assert_allclose(through["edges"]["k"], exact["edges"]["k"], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_large_batches_go_in_parts_with_the_same_results(network, monkeypatch):
     params = network.init_parameters(jax.random.key(0))
     x = np.random.default_rng(0).normal(size=(7, 1))

@@ -42,6 +42,7 @@ def asymmetric(request):
     return network(request.param, pq.layered([3, 5, 4, 2], bidirected=True), synapse)
 
 
+@pytest.mark.quick("tanh")
 def test_exact_gradient_beside_saturated_units(saturated):
     """Against backpropagation through the map, which is finite everywhere."""
     model, params, free = saturated
@@ -59,6 +60,7 @@ def test_measures_of_asymmetry_leave_saturated_units_out(saturated):
     assert np.all(np.asarray(antisymmetry(model, params, X, start=free)) < 1e-14)
 
 
+@pytest.mark.quick("logistic-dyadic", "tanh-AsymEP", "tanh-dyadic")
 @pytest.mark.parametrize("rule", [pq.AsymmetricEP(), pq.DyadicEP()], ids=["AsymEP", "dyadic"])
 def test_rules_without_symmetry_beside_saturated_units(asymmetric, rule):
     model, params, free = asymmetric
@@ -72,6 +74,7 @@ def test_rules_without_symmetry_beside_saturated_units(asymmetric, rule):
     assert error(rule) < 1e-3 and error(pq.VectorFieldEP()) > 1e-2
 
 
+@pytest.mark.quick("logistic-Newton", "logistic-Minimise", "tanh-Newton")
 @pytest.mark.parametrize("finder", [pq.Newton(), pq.Minimise()], ids=["Newton", "Minimise"])
 def test_forces_that_cannot_reach_the_end_are_not_called_converged(saturated, finder):
     """Between the last number and the end of tanh lies a force of 40, and curvatures of 1e16 stand for no tolerance."""

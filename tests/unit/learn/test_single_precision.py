@@ -18,6 +18,7 @@ def network():
     return pq.System(pq.complete(4), nodes=unit, edges=spring, inputs=[0], outputs=[2], cost=(s - y) ** 2 / 2).compile()
 
 
+@pytest.mark.quick("oscillation")
 @pytest.mark.parametrize(
     "rule",
     [
@@ -27,7 +28,6 @@ def network():
     ],
     ids=["lock-in", "oscillation", "relaxation"],
 )
-@pytest.mark.quick("lock-in", "oscillation")
 def test_integrated_phases_keep_single_precision(network, rule):
     params = network.init_parameters(jax.random.key(0), dtype=jnp.float32)
     estimate, _ = rule.gradient(network, params, X, Y)

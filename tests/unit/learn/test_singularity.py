@@ -84,6 +84,7 @@ def test_a_branch_point_of_a_quartic_unit():
     assert found.distance == pytest.approx(np.abs(cubic.roots).min(), rel=0.03)
 
 
+@pytest.mark.slow
 def test_the_nearest_sample_counts():
     model, params = single(s**2 / 2 + s**4 / 4 - 0.4 * s)
     targets = np.array([[1.5], [6.0], [0.6]])

@@ -104,6 +104,7 @@ def test_a_mosfet_amplifies():
             assert drain == pytest.approx(roots.min(), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_lattice_of_springs_at_rest_between_displaced_nodes_waves():
     """Displacements on a closed square lattice with diagonals: the longitudinal wave of one wavelength.
 
@@ -143,6 +144,7 @@ def test_coupled_stuart_landau_oscillators_lock():
     np.testing.assert_allclose(np.abs(z), np.sqrt(1 - 2 + 2 * np.cos(psi)), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_crossbar_of_programmed_memristors_learns_by_the_exact_gradient():
     """∂L/∂x of equilibrium propagation against implicit differentiation, states kept between 0 and 1 by `fit`."""
     y = pq.target("y")

@@ -91,6 +91,19 @@ def in_latex(source):
     return [row.split(" & ")[0] for row in table[table.index(r"\endhead") :].splitlines()[1:] if row.startswith("{} ")]
 
 
+@pytest.mark.quick(
+    "diode_rectifier:half-wave",
+    "hamiltonian_network:recurrent",
+    "josephson_array:single",
+    "lc_network:terminated",
+    "memristor_crossbar:single",
+    "oscillator_chain:lossless",
+    "pendulum_array:row",
+    "pendulums:double",
+    "resistor_network:linear",
+    "rlc_ladder:pulse",
+    "spring_network:triangular",
+)
 @over_variants
 def test_every_symbol_is_explained_exactly_once(name, variant):
     for which, page in documents(name, variant).items():

@@ -355,6 +355,7 @@ picture = svg_file(network_drawing(system))
 """
 
 
+@pytest.mark.slow
 def test_the_same_system_gives_the_same_picture():
     here: dict = {}
     exec(SAME, here)

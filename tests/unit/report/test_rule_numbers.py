@@ -233,6 +233,7 @@ def jacobian(problem, free):
 ASYMMETRIC = ["directed", "two ways", "twisted"]
 
 
+@pytest.mark.quick("directed", "twisted")
 @pytest.mark.parametrize("name", ASYMMETRIC)
 def test_the_printed_correction_transposes_the_jacobian(name):
     case = drawn(name, AsymmetricEP(Centered(BETA)))

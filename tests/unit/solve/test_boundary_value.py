@@ -56,6 +56,7 @@ def test_a_periodic_orbit_of_a_duffing_chain_closes_under_scipy(solver, error):
     np.testing.assert_allclose(path.y[:, -1], found.ys[0], atol=error)
 
 
+@pytest.mark.slow
 def test_harmonic_balance_converges_faster_than_any_power():
     system, errors = chain(duffing), []
     fine = None

@@ -28,6 +28,7 @@ def pair(edges, nodes=None, clamp=None):
 ROUTES = {"default": None, "explicit": diffrax.Tsit5(), "mass matrix": pq.Rodas5P()}
 
 
+@pytest.mark.quick("default", "explicit")
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_dashpot_to_a_moving_wall_drags(route):
     """ẋ + x = cos t from 0: x = (sin t + cos t − e⁻ᵗ)/2."""
@@ -36,6 +37,7 @@ def test_a_dashpot_to_a_moving_wall_drags(route):
     assert float(found["1.x"][-1]) == pytest.approx((np.sin(2) + np.cos(2) - np.exp(-2)) / 2, abs=1e-7)
 
 
+@pytest.mark.quick("default", "mass matrix")
 @pytest.mark.parametrize("route", ROUTES)
 def test_an_inerter_to_a_moving_wall_pulls(route):
     """Inertia and stiffness of the same edge: what starts with the wall stays with it."""
@@ -60,8 +62,8 @@ def test_symplectic_steps_refuse_a_velocity_that_is_held_alone():
     assert float(belt["0.x"][-1]) == pytest.approx(2.0, abs=1e-6)
 
 
+@pytest.mark.quick("default")
 @pytest.mark.parametrize("solver", [None, pq.Rodas5P(), pq.GaussLegendre()], ids=["default", "Rodas5P", "symplectic"])
-@pytest.mark.quick("default", "Rodas5P")
 def test_a_mass_that_grows_keeps_its_momentum_balance(solver):
     """d/dt((1 + t) ẋ) = −x from t = 1, with the energy that the changing mass takes in the balance."""
     growing = pq.Node("growing", kinetic=(1 + pq.time) * x.dot**2 / 2, potential=x**2 / 2)

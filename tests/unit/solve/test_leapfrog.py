@@ -98,6 +98,7 @@ def test_the_way_back_ends_where_the_motion_began():
     np.testing.assert_allclose(-home[6:], start.velocities["nodes"], rtol=0, atol=1e-12)
 
 
+@pytest.mark.quick("batch0-False", "batch1-True")
 @pytest.mark.parametrize("inertial", [False, True])
 @pytest.mark.parametrize("batch", [(), (3,)])
 def test_the_adjoint_run_backwards_is_backpropagation_to_rounding(inertial, batch):

@@ -26,6 +26,7 @@ def error(model, rule, target=Y):
     return np.linalg.norm(a - b) / np.linalg.norm(b)
 
 
+@pytest.mark.slow
 def test_a_nonlinear_readout_is_no_linear_problem():
     z, w = pq.coordinate("z"), pq.parameter("w")
     model = network(readout=pq.Readout(z, w * pq.neural.tanh.function(s), 1))
@@ -42,6 +43,7 @@ def test_a_target_in_the_curvature_gives_every_sample_a_matrix_of_its_own():
     assert small < 1e-3 and large / small == pytest.approx(4, rel=0.05)
 
 
+@pytest.mark.quick("shared")
 @pytest.mark.parametrize("drive", ["shared", "no parameter"])
 def test_readouts_of_one_number_for_all_pairs(drive):
     z, w = pq.coordinate("z"), pq.parameter("w", shared=True, initial=0.7)

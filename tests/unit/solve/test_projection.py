@@ -57,6 +57,7 @@ def drift(y, lengths, constraint=rods):
     return np.abs(jax.vmap(lambda q: constraint(0.0, q, lengths))(y[:, :half])).max()
 
 
+@pytest.mark.quick("inner0")
 @pytest.mark.parametrize("inner", [diffrax.Tsit5(), diffrax.Dopri8(), Rodas5P()])
 def test_cartesian_pendulum_stays_on_its_circle(inner):
     term, rod = mechanism([1.0])
@@ -84,6 +85,7 @@ def test_cartesian_pendulum_agrees_with_its_angle():
     np.testing.assert_allclose(solved[:, :2], np.stack([np.sin(exact), -np.cos(exact)], axis=1), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_double_rod_pendulum_agrees_with_its_angles():
     lengths, masses = jnp.array([1.0, 0.7]), (1.0, 0.6)
     term, both = mechanism(masses)

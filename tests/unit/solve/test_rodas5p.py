@@ -99,6 +99,7 @@ def test_order_of_dense_output_between_the_steps():
     np.testing.assert_allclose(dense.evaluate(0.4, 1.1), dense.evaluate(1.1) - dense.evaluate(0.4), atol=1e-14)
 
 
+@pytest.mark.slow
 def test_backwards_in_time_returns_to_the_start():
     end = solve(exponential_of_sine(), [1, 1], 2.0, 1e-10).ys[0]
     back = solve(exponential_of_sine(), end, 0.0, 1e-10, t0=2.0)
@@ -114,6 +115,7 @@ def robertson_rates(y):
 ROBERTSON = np.array([0.2083340149701255e-7, 0.8333360770334713e-13, 0.9999999791665050])
 
 
+@pytest.mark.quick("False")
 @pytest.mark.parametrize("algebraic", [False, True])
 def test_robertson_to_six_digits(algebraic):
     if algebraic:
@@ -129,6 +131,7 @@ def test_robertson_to_six_digits(algebraic):
     np.testing.assert_allclose(solved.ys[0], ROBERTSON, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_robertson_agrees_with_scipy_at_an_earlier_time():
     term = diffrax.ODETerm(lambda t, y, args: jnp.stack(robertson_rates(y)))
     solved = solve(term, [1, 0, 0], 4e3, 1e-9, absolute=1e-16)
@@ -319,8 +322,8 @@ def test_events_jumps_and_batches():
     np.testing.assert_allclose(jax.vmap(end)(loads), jnp.stack([end(x) for x in loads]), atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", [DenseLU(), KLU()])
-@pytest.mark.quick("backend0")
 def test_batches_whose_members_take_different_numbers_of_steps(backend):
     term, parameters = ladder(PARAMETERS)
     term = DAETerm(

@@ -31,6 +31,7 @@ def charging():
     return motion, motion.init_parameters(KEY)
 
 
+@pytest.mark.quick("None")
 @pytest.mark.parametrize("solver", [None, diffrax.Tsit5()])
 def test_a_capacitor_charges(charging, solver):
     motion, params = charging
@@ -47,6 +48,7 @@ def test_a_capacitor_charges(charging, solver):
     assert sol.unit("C1.i") == "A" and sol.unit("out.v") == "V"
 
 
+@pytest.mark.slow
 def test_a_resonant_circuit_rings(charging):
     motion = circuit(("L1", "a", "0", {"L": 2.0}), ("C1", "a", "0", {"C": 0.5}), ("R1", "a", "0", {"g": 0.1})).motion()
     params = motion.init_parameters(KEY)
@@ -61,6 +63,7 @@ def test_a_resonant_circuit_rings(charging):
     )
 
 
+@pytest.mark.slow
 def test_capacitors_without_a_path_to_ground():
     """Two nodes joined by a capacitor alone: the sum of their rows is algebraic, their difference is a state."""
     motion = circuit(("V1", "in", "0"), ("R1", "in", "a"), ("C1", "a", "b"), ("R2", "b", "0"),
@@ -97,9 +100,9 @@ def test_events_end_a_motion(charging):
     assert bool(jnp.any(sol.event))
 
 
+@pytest.mark.quick("seconds-double")
 @pytest.mark.parametrize("single", [False, True], ids=["double", "single"])
 @pytest.mark.parametrize("unit", [1.0, 1e-9], ids=["seconds", "nanoseconds"])
-@pytest.mark.quick("seconds-double", "nanoseconds-single")
 def test_events_are_found_to_rounding_in_all_units(single, unit):
     """x = a cos ωt reaches every level at arccos(level/a)/ω, also close to the turning point, where it soon returns."""
     x, m, k = pq.coordinate("x"), pq.parameter("m", positive=True), pq.parameter("k", positive=True)
@@ -115,6 +118,7 @@ def test_events_are_found_to_rounding_in_all_units(single, unit):
         assert float(found.end) == pytest.approx(unit * np.arccos(level), rel=1e-4 if single else 1e-8)
 
 
+@pytest.mark.quick("0.0-1.0-event0-6.283185307179586", "1.0-0.0-event4-6.283185307179586")
 @pytest.mark.parametrize(
     "at, speed, event, end",
     [

@@ -128,6 +128,7 @@ def stages_of(pattern, backend):
     return ours, theirs
 
 
+@pytest.mark.quick("backend1", "backend2")
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_stages_and_their_derivatives(system, backend):
     pattern, values, right = system
@@ -136,9 +137,9 @@ def test_stages_and_their_derivatives(system, backend):
     close(jax.jit(jax.jacrev(jax.checkpoint(ours)))(values, right), jax.jit(jax.jacrev(theirs))(values, right))
 
 
+@pytest.mark.quick("axes1-backend0")
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("axes", [(0, 0), (0, None), (None, 0)])
-@pytest.mark.quick("axes0-backend1", "axes1-backend0")
 def test_batches(system, backend, axes):
     pattern, values, right = system
     rng = np.random.default_rng(1)
@@ -316,6 +317,7 @@ def test_factors_are_freed(transform):
     assert resident() - before < 20
 
 
+@pytest.mark.slow
 def test_importing_klujax_leaves_the_settings():
     # A process of its own: the import happens once.
     code = (

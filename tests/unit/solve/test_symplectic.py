@@ -125,6 +125,7 @@ def test_energy_of_another_method_drifts():
     assert errors[-1] > 3 * errors[0]
 
 
+@pytest.mark.quick("solver0", "solver1", "solver2", "solver3")
 @pytest.mark.parametrize("solver", EXPLICIT + IMPLICIT)
 def test_reversed_momenta_lead_back(solver):
     terms, (q0, p0), _ = problem(solver)
@@ -134,6 +135,7 @@ def test_reversed_momenta_lead_back(solver):
     np.testing.assert_allclose(-back_p, p0, atol=1e-11)
 
 
+@pytest.mark.quick("solver0", "solver1", "solver2")
 @pytest.mark.parametrize("solver", EXPLICIT + IMPLICIT)
 def test_step_map_is_symplectic(solver):
     terms, start, _ = problem(solver)
@@ -174,9 +176,9 @@ def test_angular_momentum_is_exact_with_gauss_methods():
         assert q[0] * p[1] - q[1] * p[0] == pytest.approx(1.2, abs=1e-13)
 
 
+@pytest.mark.quick("reverse-solver0")
 @pytest.mark.parametrize("solver", EXPLICIT + IMPLICIT)
 @pytest.mark.parametrize("mode", ["reverse", "forward"])
-@pytest.mark.quick("reverse-solver0", "forward-solver1")
 def test_gradients_agree_with_differences(solver, mode):
     adjoint = diffrax.ForwardMode() if mode == "forward" else diffrax.RecursiveCheckpointAdjoint()
 
@@ -208,6 +210,7 @@ def test_between_steps_the_interpolation_is_cubic():
     assert 3.5 < np.log2(errors[0] / errors[1]) < 4.5
 
 
+@pytest.mark.slow
 def test_pytrees_batches_and_backwards():
     def force(t, q, args):
         return {"x": -args * q["x"]}

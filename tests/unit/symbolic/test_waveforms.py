@@ -77,6 +77,7 @@ def test_values_are_those_of_ngspice(name):
     np.testing.assert_allclose(WAVES[name](list(NGSPICE[name])), list(NGSPICE[name].values()), rtol=1e-11)
 
 
+@pytest.mark.quick("dc", "sine", "one pulse", "step", "lines", "one point")
 @pytest.mark.parametrize("name", WAVES)
 def test_derivatives_by_time_and_by_every_number(name):
     """Symbolic ones, those of JAX and differences of the values agree, corners aside."""
