@@ -10,7 +10,7 @@ from pathlib import Path
 
 from physeq.errors import ModelError, SolveError
 from physeq.loading import load_system
-from physeq.result_record import CHECKPOINT, FAILURE, Places, collect, epochs_done, without_end
+from physeq.result_record import CHECKPOINT, FAILURE, Places, collect, epochs_done, take_up, without_end
 from physeq.result_tables import ResultTable
 from physeq.running import run_experiment
 
@@ -49,6 +49,8 @@ def run_missing(
 ) -> dict[str, str]:
     """Train what is missing, seed by seed through all rows, each entry from its last epoch on.
 
+    The state is that of the run folder or one that was handed on (`Places.kept`); without either, training begins anew.
+
     Args:
         table, places: what, and where.
         rows: names of rows; by default all.
@@ -83,6 +85,7 @@ def run_missing(
                 say(f"{row.name}, seed {seed}: another process has it")
                 continue
             begun = True
+            take_up(places.kept(table, row.name, seed), folder)
             resume = (folder / CHECKPOINT).is_file()
             say(f"{table.name}: {row.name}, seed {seed}, {goal} epochs{' (resumed)' if resume else ''}: {folder}")
             (folder / FAILURE).unlink(missing_ok=True)

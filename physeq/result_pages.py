@@ -114,13 +114,16 @@ def _missing(record: dict[str, Any], command: str) -> list[str]:
     lines = []
     for row in dict.fromkeys(entry["row"] for entry in record["missing"]):
         own = [entry for entry in record["missing"] if entry["row"] == row]
-        seeds = ", ".join(
-            f"{entry['seed']} (at epoch {entry['epochs']} of {entry['of']})" if entry["epochs"] else str(entry["seed"])
-            for entry in own
-        )
+        seeds = ", ".join(f"{entry['seed']}{_progress(entry)}" for entry in own)
         lines.append(f"- {row}: seed{'s' if len(own) > 1 else ''} {seeds}")
     words = f"{len(record['missing'])} entries are not finished; this command goes on with them:"
     return ["## Missing", words, f"```sh\n{command}\n```", "\n".join(lines)]
+
+
+def _progress(entry: dict[str, Any]) -> str:
+    if not entry["epochs"]:
+        return ""
+    return f" (at epoch {entry['epochs']} of {entry['of']}{'' if entry['resumable'] else ', begins anew'})"
 
 
 def _seeds(record: dict[str, Any]) -> list[str]:

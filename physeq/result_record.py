@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 import statistics
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +24,10 @@ CHECKPOINT, FAILURE = "checkpoint.eqx", "failure.txt"
 
 @dataclass(frozen=True)
 class Places:
-    """Where a table's runs are (`runs/TABLE/ROW/seed-k`) and where its record and its page are written."""
+    """Where a table's runs are (`runs/TABLE/ROW/seed-k`) and where its record and its page are written.
+
+    Half-trained entries that are to be handed on lie beside the record, in `output/unfinished/TABLE/ROW/seed-k`.
+    """
 
     runs: Path = Path("runs/reproduce")
     output: Path = Path("docs/results")
@@ -30,6 +35,10 @@ class Places:
     def run(self, table: ResultTable, row: str, seed: int) -> Path:
         """The folder of one entry."""
         return self.runs / table.name / row / f"seed-{seed}"
+
+    def kept(self, table: ResultTable, row: str, seed: int) -> Path:
+        """Where the state of an unfinished entry is looked for if its run folder has none."""
+        return self.output / "unfinished" / table.name / row / f"seed-{seed}"
 
     def record(self, table: ResultTable) -> Path:
         """The record of a table."""
@@ -78,7 +87,13 @@ def collect(table: ResultTable, places: Places) -> dict[str, Any]:
         "precision": table.precision,
         "rows": rows,
         "missing": [
-            {"row": row["name"], "seed": seed, "epochs": _reached(row, seed), "of": row["epochs"]}
+            {
+                "row": row["name"],
+                "seed": seed,
+                "epochs": _reached(row, seed),
+                "of": row["epochs"],
+                "resumable": has_state(table, places, row["name"], seed),
+            }
             for row in rows
             for seed in range(table.seeds)
             if _reached(row, seed) < row["epochs"]
@@ -104,7 +119,9 @@ def _collect_row(table: ResultTable, row: TableRow, saved: dict[str, Any] | None
     if saved is not None and saved["entries"]:
         _same(saved["settings"], settings, f"{places.record(table)}: row {row.name!r}", "remove the row from the file")
         entries = {entry["seed"]: entry for entry in saved["entries"]}
-    for folder in sorted((places.runs / table.name / row.name).glob("seed-*")):
+    seeds = range(table.seeds)
+    kept = [folder for seed in seeds if (folder := places.kept(table, row.name, seed)).is_dir()]
+    for folder in (*kept, *sorted((places.runs / table.name / row.name).glob("seed-*"))):
         found = _entry(folder, settings)
         if found is not None and found["epochs"] >= entries.get(found["seed"], {"epochs": 0})["epochs"]:
             entries[found["seed"]] = found
@@ -152,6 +169,20 @@ def _entry(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
     if failure.is_file():
         entry["failed"] = failure.read_text(encoding="utf-8").strip()
     return entry
+
+
+def has_state(table: ResultTable, places: Places, row: str, seed: int) -> bool:
+    """Whether an entry can go on: it has a checkpoint, of its own or one that was handed on."""
+    folders = (places.run(table, row, seed), places.kept(table, row, seed))
+    return any((folder / CHECKPOINT).is_file() for folder in folders)
+
+
+def take_up(kept: Path, folder: Path) -> None:
+    """Copy a state that was handed on into a run folder that has none; the checkpoint, which says so, as the last."""
+    if (kept / CHECKPOINT).is_file() and not (folder / CHECKPOINT).is_file():
+        for path in sorted(kept.iterdir(), key=lambda path: path.name == CHECKPOINT):
+            with path.open("rb") as source:
+                atomic(folder / path.name, partial(shutil.copyfileobj, source))
 
 
 def _history(checkpoint: Path) -> tuple[list[dict[str, Any]], int]:

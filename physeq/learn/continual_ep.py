@@ -35,7 +35,7 @@ class ContinualEP(ContinualRule):
     """
 
     def check(self, model: Any) -> None:
-        require_energy(model, "ContinualEP", "ContinualVectorFieldEP")
+        require_energy(model, "ContinualEP", "AsymmetricEP, or ContinualVectorFieldEP (biased)")
         super().check(model)
 
     def telescoping(self, model: Any) -> Mapping:

@@ -1,9 +1,9 @@
 """Cosine of the oscillating estimator to the exact gradient on 784-256-256-10, against the published table.
 
-    python tests/benchmarks/oscillating_cosines.py [samples [uniform | Glorot]]
+    python tests/benchmarks/oscillating_cosines.py [samples [uniform | Glorot [radius]]]
 
-Units ρ(x) = 1/(1 + e^{−4x+2}), softmax cross-entropy of a readout with bias, r = 0.5, N = 10, one mini-batch of MNIST
-at the initial parameters. Published: Laborieux & Zenke 2022, arXiv:2209.00530.
+Units ρ(x) = 1/(1 + e^{−4x+2}), softmax cross-entropy of a readout with bias, r = 0.5 unless given, N = 10, one
+mini-batch of MNIST at the initial parameters. Published: Laborieux & Zenke 2022, arXiv:2209.00530.
 """
 
 from __future__ import annotations
@@ -63,12 +63,13 @@ def cosines(model, steps, periods=PERIODS, samples=20, seed=0, radius=0.5):
 def main() -> None:
     """Print the table, published numbers in brackets."""
     samples = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    for name in sys.argv[2:] or INITIAL:
+    radius = float(sys.argv[3]) if len(sys.argv) > 3 else 0.5
+    for name in sys.argv[2:3] or INITIAL:
         initial = INITIAL[name]
         model = network(initial)
-        print(f"{name} initial weights, {samples} samples; periods {PERIODS}")
+        print(f"{name} initial weights, {samples} samples, r = {radius:g}; periods {PERIODS}")
         for steps, published in PUBLISHED.items():
-            found = cosines(model, steps, samples=samples)
+            found = cosines(model, steps, samples=samples, radius=radius)
             row = "  ".join(f"{found[n]:.4f} ({p})" for n, p in zip(PERIODS, published, strict=True))
             print(f"{steps:3d} steps: {row}", flush=True)
 

@@ -146,16 +146,40 @@ def test_interrupted_entries_end_as_uninterrupted_ones(whole, tmp_path, monkeypa
     jax.config.update("jax_enable_x64", True)
     # An epoch a piece: two of the first row, three of the second.
     assert [sum(one["epochs"] for one in entries(piece).values()) for piece in pieces] == [1, 2, 3, 4, 5]
-    assert pieces[0]["missing"][0] == {"row": "plain", "seed": 0, "epochs": 1, "of": 2}
+    assert pieces[0]["missing"][0] == {"row": "plain", "seed": 0, "epochs": 1, "of": 2, "resumable": True}
     assert pieces[-1]["missing"] == [
-        {"row": "plain", "seed": 1, "epochs": 0, "of": 2},
-        {"row": "one-sided", "seed": 1, "epochs": 0, "of": 3},
+        {"row": "plain", "seed": 1, "epochs": 0, "of": 2, "resumable": False},
+        {"row": "one-sided", "seed": 1, "epochs": 0, "of": 3, "resumable": False},
     ]
     assert pieces[0]["rows"][0]["summary"] == {"finished": 0} | dict.fromkeys(
         [k + s for k in ("last", "best", "train", "seconds") for s in ("", "_std")]
     )
     expected = {key: one for key, one in entries(uninterrupted["record"]).items() if key[1] == 0}
     assert entries(pieces[-1]) == expected
+
+
+def test_a_state_that_was_handed_on_goes_on(tmp_path, single):
+    """A half-trained entry beside the record, as in a fresh clone, ends as if it had never moved."""
+    table, places = read_table(write_tables(tmp_path)), Places(tmp_path / "runs", tmp_path / "out")
+    options = {"rows": ["plain"], "seeds": 1, "progress": False}
+    said: list[str] = []
+    run_missing(table, places, epochs=1, say=said.append, **options)
+    write_record(table, places)
+    first = places.run(table, "plain", 0)
+    kept = places.kept(table, "plain", 0)
+    kept.mkdir(parents=True)
+    for name in ("checkpoint.eqx", "environment.json", "experiment.toml", "log.jsonl"):
+        shutil.copy(first / name, kept)
+    other = Places(tmp_path / "elsewhere", places.output)
+    run_missing(table, other, say=said.append, **options)
+    run_missing(table, places, say=said.append, **options)
+    assert ["(resumed)" in text for text in said] == [False, True, True]
+    ends = [json.loads((p.run(table, "plain", 0) / "metrics.json").read_text()) for p in (places, other)]
+    assert ends[0]["test"] == ends[1]["test"] and ends[0]["epochs"] == ends[1]["epochs"] == 2
+    # Its record alone cannot be gone on with, and the page says so.
+    shutil.rmtree(kept)
+    record = collect(table, Places(tmp_path / "nowhere", places.output))
+    assert "- plain: seeds 0 (at epoch 1 of 2, begins anew), 1" in markdown(record, "physeq reproduce moons-table")
 
 
 def test_a_signal_ends_after_the_epoch(shell):  # noqa: F811
@@ -243,7 +267,8 @@ def test_other_settings_are_not_mixed(tmp_path, single):
     # More epochs are no other settings: the run goes on.
     experiment.write_text(experiment.read_text().replace("momentum = 0.6", "momentum = 0.5"))
     path.write_text(TABLE.replace("epochs = 2", "epochs = 4"))
-    assert collect(read_table(path), places)["missing"][0] == {"row": "plain", "seed": 0, "epochs": 1, "of": 4}
+    (first, *_) = collect(read_table(path), places)["missing"]
+    assert first == {"row": "plain", "seed": 0, "epochs": 1, "of": 4, "resumable": True}
 
 
 def test_a_held_folder_is_left_to_who_holds_it(tmp_path, single):

@@ -155,14 +155,15 @@ def test_a_change_kept_apart_is_the_moved_parameter(monkeypatch, rule):
     assert worst(apart[1][1], params) > 1e-4, "weights moved"
 
 
-def numpy_c_ep(params, inputs, target, beta, eta, free, nudged):
-    """Sizes 5-6-3, prototypical map with tanh, nudge inside, weights updated after every nudged step."""
+def numpy_c_ep(params, inputs, target, beta, eta, free, nudged, outside=False):
+    """Sizes 5-6-3, prototypical map with tanh, nudge inside or outside, weights updated after every nudged step."""
     w1, w2 = (np.array(params[n]["w"]) for n in ("input->hidden", "hidden->output"))
     b1, b2 = (np.array(params[n]["b"]) for n in ("hidden", "output"))
     h, o = np.zeros((len(inputs), 6)), np.zeros((len(inputs), 3))
     for t in range(free + nudged):
         push = beta * (target - o) if t >= free else 0.0
-        new_h, new_o = np.tanh(inputs @ w1 + o @ w2.T + b1), np.tanh(h @ w2 + b2 + push)
+        new_h = np.tanh(inputs @ w1 + o @ w2.T + b1)
+        new_o = np.tanh(h @ w2 + b2) + push if outside else np.tanh(h @ w2 + b2 + push)
         if t >= free:
             scale = eta / (beta * len(inputs))
             w1, b1 = w1 + scale * inputs.T @ (new_h - h), b1 + scale * (new_h - h).sum(0)
@@ -188,13 +189,16 @@ def test_low_rank_is_taken_where_it_is_cheaper(batch, expected):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-14), *ends)
 
 
-def test_against_numpy_by_hand():
+@pytest.mark.parametrize("steps", ["map", "outside"])
+def test_against_numpy_by_hand(steps):
     model, params, inputs, target = problem(lambda: prototypical((5, 6, 3)))
-    rule = pq.ContinualEP({}, ETA, pq.OneSided(BETA), *STEPS["map"])
+    rule = pq.ContinualEP({}, ETA, pq.OneSided(BETA), *STEPS[steps])
     gradients, info = rule.gradient(model, params, inputs, target)
-    by_hand = numpy_c_ep(params, np.array(inputs), np.array(target), BETA, ETA, FREE, NUDGED)
+    outside = steps == "outside"
+    by_hand = numpy_c_ep(params, np.array(inputs), np.array(target), BETA, ETA, FREE, NUDGED, outside)
     for name, own in by_hand.items():
         for p, value in own.items():
+            assert abs(value - params[name][p]).max() > 1e-4, "it moved"
             np.testing.assert_allclose(info.moved[name][p], value, atol=1e-13)
             np.testing.assert_allclose(params[name][p] - ETA * gradients[name][p], value, atol=1e-13)
 
